@@ -1,0 +1,94 @@
+"""What the environment says of the services that a job needs: one class a service, read when asked."""
+
+import os
+from pathlib import Path
+from typing import TypeVar
+
+from dotenv import load_dotenv
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from jobs.errors import JobError
+
+
+
+Settings = TypeVar("Settings", bound=BaseSettings)
+
+
+class Kafka(BaseSettings):
+    """How to reach the brokers; names and values are librdkafka's, with `KAFKA_` before them."""
+
+    model_config = SettingsConfigDict(env_prefix="KAFKA_")
+
+    bootstrap_servers: str = Field(
+        validation_alias=AliasChoices("KAFKA_BOOTSTRAP_SERVERS", "BOOTSTRAP_SERVERS")
+    )
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    ssl_ca_location: str | None = None
+    ssl_certificate_location: str | None = None
+    ssl_key_location: str | None = None
+
+    def librdkafka(self) -> dict[str, str]:
+        """The same settings as librdkafka takes them."""
+        plain = self.model_dump(exclude_none=True, exclude={"sasl_password"})
+        if self.sasl_password:
+            plain["sasl_password"] = self.sasl_password.get_secret_value()
+        return {name.replace("_", "."): str(value) for name, value in plain.items()}
+
+
+class Connect(BaseSettings):
+    """Where Kafka Connect's REST interface is."""
+
+    model_config = SettingsConfigDict(env_prefix="CONNECT_")
+
+    url: str
+
+
+class Lake(BaseSettings):
+    """Where the tables are: a folder, or a URI of an object store that Spark can reach."""
+
+    model_config = SettingsConfigDict(env_prefix="LAKE_")
+
+    uri: str
+
+
+class Spark(BaseSettings):
+    """Which Spark does the work: a Spark Connect server (`SPARK_REMOTE`), or a driver of our own."""
+
+    model_config = SettingsConfigDict(env_prefix="SPARK_")
+
+    remote: str | None = None
+    master: str = "local[*]"
+
+
+def load(settings: type[Settings]) -> Settings:
+    """Read one service's settings from the environment.
+
+    Raises:
+        JobError: A variable is missing or has a value that it cannot have.
+    """
+    try:
+        return settings()
+    except ValidationError as error:
+        prefix = settings.model_config.get("env_prefix", "")
+        wrong = "; ".join(
+            f"{str(each['loc'][0]).removeprefix(prefix) and _variable(prefix, str(each['loc'][0]))}: "
+            f"{'is not set' if each['type'] == 'missing' else each['msg']}"
+            for each in error.errors()
+        )
+        raise JobError(
+            f"the environment does not say how to reach {settings.__name__}: {wrong}",
+            hint="make up (on this machine), or set the variable",
+        ) from error
+
+
+def _variable(prefix: str, location: str) -> str:
+    return location if location.startswith(prefix) else f"{prefix}{location}".upper()
+
+
+def load_dotenv_file() -> None:
+    """Let the stack of this folder, if there is one, say what the environment does not."""
+    load_dotenv(Path(os.environ.get("HEADRACE_STATE", ".state"), "stack.env"), override=False)

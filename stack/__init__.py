@@ -1,0 +1,1 @@
+"""The real services on one machine, without Docker."""

@@ -1,0 +1,1 @@
+"""Argo workflows, written with Hera and rendered to YAML."""
