@@ -11,7 +11,7 @@ from jobs.job import Job
 
 def nouns() -> list[str]:
     """The modules of this package, in order of name; some are clients, and hold no job."""
-    return [module.name for module in pkgutil.iter_modules(jobs.__path__) if not module.ispkg]
+    return [module.name for module in pkgutil.iter_modules(jobs.__path__)]
 
 
 def jobs_of(noun: str) -> list[Job[..., Any]]:

@@ -1,13 +1,16 @@
 """Kafka's clients, made from the environment: I/O only, no decisions."""
+# confluent-kafka types its futures as Future[Unknown], and exports two names without saying so:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportPrivateImportUsage=false
 
 import difflib
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, Producer
 from confluent_kafka import TopicCollection, TopicPartition
@@ -17,8 +20,6 @@ from jobs import settings
 from jobs.errors import JobError
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 PATIENCE = 4.0
 """How long to try to reach a broker, in seconds: longer than one broker's restart of its listener, shorter than a person waits."""
@@ -114,13 +115,14 @@ def watermarks(topic: str, *, client: AdminClient | None = None) -> dict[int, tu
     """
     client = client or admin()
     partitions = [TopicPartition(topic, each.id) for each in describe(topic, client=client).partitions]
+    specs: list[Any] = [OffsetSpec.earliest(), OffsetSpec.latest()]
     earliest, latest = (
         client.list_offsets(
             dict.fromkeys(partitions, spec),
             isolation_level=IsolationLevel.READ_COMMITTED,
             request_timeout=REQUEST,
         )
-        for spec in (OffsetSpec.earliest(), OffsetSpec.latest())
+        for spec in specs
     )
     asking = f"ask for the offsets of {topic}"
     return {
@@ -157,7 +159,7 @@ def describe(topic: str, *, client: AdminClient) -> TopicDescription:
 
 
 @contextmanager
-def sending(topic: str, client: Producer) -> Iterator["Sender"]:
+def sending(topic: str, client: Producer) -> Generator["Sender", None, None]:
     """Produce to a topic, and on leaving wait until the fate of every record is known."""
     sender = Sender(topic, client)
     yield sender
@@ -204,7 +206,7 @@ class Sender:
         self.deliveries.error = self.deliveries.error or error.str()
 
 
-def answer(future: "Future[T]", doing: str) -> T:
+def answer(future: "Future[Any]", doing: str) -> Any:
     """What the cluster answered.
 
     Raises:
