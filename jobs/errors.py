@@ -1,5 +1,7 @@
 """What a job says when it cannot do its work, and the exit status that says it to a scheduler."""
 
+from typing import ClassVar
+
 
 class JobError(Exception):
     """The job cannot go on, for a reason that its caller can act on.
@@ -10,7 +12,7 @@ class JobError(Exception):
         result: What the job found out all the same; it is printed as a result would be.
     """
 
-    status = 1
+    status: ClassVar[int] = 1
 
     def __init__(self, message: str, *, hint: str = "", result: object = None) -> None:
         super().__init__(message)
@@ -40,3 +42,7 @@ class DeadLetterError(JobError):
     """More records could not be processed than the caller allows."""
 
     status = 5
+
+
+VERDICTS = (UsageError.status, PendingError.status, DeadLetterError.status)
+"""Statuses that another try cannot change; an unhealthy cluster may recover."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, KafkaException, Message, Producer
 from confluent_kafka import TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec, TopicDescription
 
@@ -250,3 +250,26 @@ def _warn(error: KafkaError) -> None:
     if _refused(error):
         raise JobError(f"Kafka refuses this client: {error.str()}", hint=HINT)
     log.warning("%s", error.str())
+
+
+def records(topic: str) -> Generator[Message, None, None]:
+    """Every committed record of a topic from its first offset to its end as it is now.
+
+    Raises:
+        JobError: There is no such topic, or a partition cannot be read.
+    """
+    todo = {each: end for each, (first, end) in watermarks(topic).items() if first < end}
+    reader = consumer(enable_partition_eof=True, auto_offset_reset="earliest")
+    reader.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in todo])
+    try:
+        while todo:
+            for record in reader.consume(500, 0.2):
+                error, partition = record.error(), record.partition()
+                if error and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+                    todo.pop(partition, None)
+                elif error:
+                    raise failed(f"read {topic}", KafkaException(error))
+                elif partition in todo:
+                    yield record
+    finally:
+        reader.close()

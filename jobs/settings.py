@@ -38,6 +38,24 @@ class Kafka(BaseSettings):
             plain["sasl_password"] = self.sasl_password.get_secret_value()
         return {name.replace("_", "."): str(value) for name, value in plain.items()}
 
+    def spark(self) -> dict[str, str]:
+        """The same settings as Spark's Kafka source takes them: the Java client's, after `kafka.`."""
+        java = {
+            "bootstrap.servers": self.bootstrap_servers,
+            "security.protocol": self.security_protocol,
+        }
+        if self.sasl_mechanism and self.sasl_password:
+            password = self.sasl_password.get_secret_value()
+            java["sasl.mechanism"] = self.sasl_mechanism
+            java["sasl.jaas.config"] = (
+                "org.apache.kafka.common.security.scram.ScramLoginModule required"
+                f' username="{self.sasl_username}" password="{password}";'
+            )
+        if self.ssl_ca_location:
+            java["ssl.truststore.type"] = "PEM"
+            java["ssl.truststore.location"] = self.ssl_ca_location
+        return {f"kafka.{name}": value for name, value in java.items()}
+
 
 class Connect(BaseSettings):
     """Where Kafka Connect's REST interface is."""
@@ -62,6 +80,7 @@ class Spark(BaseSettings):
 
     remote: str | None = None
     master: str = "local[*]"
+    jars: Path | None = None
 
 
 def load(settings: type[Settings]) -> Settings:

@@ -1,0 +1,98 @@
+"""One step's command line as a process: what it prints is its result, what it says is its log."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import IO
+
+from prefect import get_run_logger
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one step ended.
+
+    Args:
+        name: The step.
+        status: Succeeded, Failed, or Omitted when what it waits for did not succeed.
+        exit_status: Of its process; below 0 is the signal that ended it.
+        seconds: How long its last try took, from start to end of its process.
+        result: What it printed, without the last line's end: its `outputs.result`.
+        message: Why it failed: the last lines it said.
+    """
+
+    name: str
+    status: str
+    exit_status: int | None = None
+    seconds: float = 0.0
+    result: str = ""
+    message: str = ""
+
+
+class CommandError(Exception):
+    """A process that did not end with status 0."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.message)
+        self.outcome = outcome
+
+
+def run(
+    name: str, words: list[str], variables: Mapping[str, str], seconds: int | None
+) -> Outcome:
+    """Run a command line as its container would, with the variables of this process beneath its own.
+
+    Raises:
+        CommandError: It ended with a status other than 0, or took longer than `seconds`.
+    """
+    begun = time.monotonic()
+    with subprocess.Popen(
+        [_program(words[0]), *words[1:]],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **variables},
+        start_new_session=True,  # a step is ended with all that it started
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        said: list[str] = []
+        listener = Thread(target=_relay, args=(process.stderr, said, get_run_logger().info))
+        listener.start()
+        printed: list[str] = []
+        reader = Thread(target=lambda out: printed.append(out.read()), args=(process.stdout,))
+        reader.start()
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            said.append(f"ended by its deadline of {seconds} s")
+        except BaseException:  # the run itself is being ended
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        reader.join()
+        listener.join()
+    took = time.monotonic() - begun
+    result = "".join(printed).rstrip("\n")
+    if process.returncode == 0:
+        return Outcome(name, "Succeeded", 0, took, result)
+    message = "\n".join(said[-3:]) or f"ended with status {process.returncode}"
+    raise CommandError(Outcome(name, "Failed", process.returncode, took, result, message))
+
+
+def _program(word: str) -> str:
+    installed = Path(sys.executable).with_name(word)
+    return str(installed) if installed.exists() else word
+
+
+def _relay(stream: IO[str], said: list[str], say: Callable[[str], None]) -> None:
+    for line in stream:
+        said.append(line.rstrip())
+        say(line.rstrip())

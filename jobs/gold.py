@@ -1,0 +1,54 @@
+"""Gold: what people ask of the events, built anew for the periods that changed."""
+
+from dataclasses import dataclass
+
+from pyspark.sql import functions as F  # noqa: N812
+
+from jobs import datasets
+from jobs.job import job
+from jobs.lake import Entry, Table
+from jobs.spark import session
+
+
+@dataclass(frozen=True)
+class Built:
+    """What one build did.
+
+    Args:
+        table: Layer and table.
+        entry: Its number in the table's ledger; 0 if there was nothing to do.
+        periods: How many periods were built anew.
+        rows: Rows written for them.
+    """
+
+    table: str
+    entry: int = 0
+    periods: int = 0
+    rows: int = 0
+
+
+@job("spark", cpu="500m", memory="1Gi", retries=3, minutes=60, needs=("lake", "spark"))
+def build(topic: str, dataset: datasets.Name) -> Built:
+    """Build the gold table again for every period in which silver has changed.
+
+    Args:
+        topic: The topic that the tables are named for.
+        dataset: Whose rules say what gold holds.
+    """
+    spark = session("gold-build")
+    silver, gold = Table(spark, f"silver/{topic}"), Table(spark, f"gold/{topic}")
+    below, ledger = silver.ledger(), gold.ledger()
+    done = ledger[-1].through if ledger else 0
+    if len(below) == done:
+        return Built(gold.name)
+    rules = datasets.named(dataset)
+    period = F.col(rules.PERIOD)
+    events = silver.read().where(F.col("load") <= len(below))
+    changed = events.where(F.col("load") > done).select(period.cast("string")).distinct().collect()
+    periods = sorted(row[0] for row in changed)
+    entry = Entry(len(ledger) + 1, through=len(below), counts={"periods": len(periods)})
+    rows = rules.build(events.where(period.cast("string").isin(periods)))
+    matches = ", ".join(f"'{each}'" for each in periods)
+    replace = f"CAST({rules.PERIOD} AS STRING) IN ({matches})" if ledger and periods else ""
+    gold.commit(rows, entry, replace=replace)
+    return Built(gold.name, entry.sequence, len(periods), gold.ledger()[-1].rows)

@@ -1,0 +1,118 @@
+"""Silver: records that keep the rules of their dataset, each event once; the rest is dead-lettered."""
+
+import logging
+import os
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F  # noqa: N812
+
+from jobs import datasets, dlq, settings
+from jobs.errors import DeadLetterError
+from jobs.job import job
+from jobs.lake import Entry, Table
+from jobs.spark import session
+
+log = logging.getLogger(__name__)
+ORIGIN = ("topic", "partition", "offset")
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What one clean-up did: `records = rows + duplicates + dead`.
+
+    Args:
+        table: Layer and table.
+        entry: Its number in the table's ledger; 0 if there was nothing to do.
+        records: Records taken from bronze.
+        rows: Events written.
+        duplicates: Records of an event that was there already.
+        dead: Records that went to the dead letters.
+    """
+
+    table: str
+    entry: int = 0
+    records: int = 0
+    rows: int = 0
+    duplicates: int = 0
+    dead: int = 0
+
+
+@job("spark", cpu="500m", memory="1Gi", retries=3, minutes=60, needs=("kafka", "lake", "spark"))
+def clean(topic: str, dataset: datasets.Name, *, max_dead_letters: int = -1) -> Cleaned:
+    """Parse, validate and de-duplicate what is new in bronze; dead letters go to `TOPIC.dlq`.
+
+    Args:
+        topic: The topic that bronze was loaded from.
+        dataset: Whose rules the records must keep.
+        max_dead_letters: End with status 5 when there are more in this run; -1 is no limit.
+    """
+    spark = session("silver-clean")
+    bronze, silver = Table(spark, f"bronze/{topic}"), Table(spark, f"silver/{topic}")
+    below, ledger = bronze.ledger(), silver.ledger()
+    done = ledger[-1].through if ledger else 0
+    if len(below) == done:
+        return Cleaned(silver.name)
+    rules = datasets.named(dataset)
+    new = F.col("load").between(done + 1, len(below))
+    parsed = rules.parse(bronze.read().where(new))
+    records, dead = parsed.agg(F.count("*"), F.count("reason")).collect()[0]
+    if dead:
+        log.warning("%d of %d records go to %s", dead, records, dlq.topic_of(topic))
+        bury(parsed.where("reason IS NOT NULL"), topic)
+    entry = Entry(len(ledger) + 1, through=len(below), counts={"records": records, "dead": dead})
+    fresh = events(parsed, rules.KEY, silver.read() if ledger else None)
+    silver.commit(fresh.withColumn("load", F.lit(entry.sequence)), entry)
+    rows = silver.ledger()[-1].rows
+    result = Cleaned(silver.name, entry.sequence, records, rows, records - dead - rows, dead)
+    if 0 <= max_dead_letters < dead:
+        raise DeadLetterError(
+            f"{dead} records went to the dead letters, {max_dead_letters} are allowed",
+            hint=f"headrace dlq list --topic={dlq.topic_of(topic)}",
+            result=result,
+        )
+    return result
+
+
+def events(parsed: DataFrame, key: tuple[str, ...], known: DataFrame | None) -> DataFrame:
+    """The valid records without those of an event seen before; of several, the earliest stays.
+
+    Args:
+        parsed: The columns of silver and `reason`.
+        key: The columns that tell two events apart.
+        known: Silver as it is, if it is.
+    """
+    earliest = Window.partitionBy(*key).orderBy("timestamp", *ORIGIN)
+    first = (
+        parsed.where("reason IS NULL")
+        .withColumn("_nth", F.row_number().over(earliest))
+        .where("_nth = 1")
+        .drop("_nth", "reason", "key", "value", "headers")
+    )
+    return first.join(known.select(*key), on=[*key], how="left_anti") if known else first
+
+
+def bury(dead: DataFrame, topic: str) -> None:
+    """Write records to the dead letters of `topic`: the same record twice has the same key."""
+    headers = {
+        dlq.REASON: F.col("reason"),
+        dlq.RUN: F.lit(os.environ.get("HEADRACE_RUN", "by hand")),
+        dlq.KEY: F.col("key"),
+    }
+    (
+        dead.select(
+            F.concat_ws("/", *ORIGIN).cast("binary").alias("key"),
+            "value",
+            F.array(
+                *(
+                    F.struct(F.lit(name).alias("key"), value.cast("binary").alias("value"))
+                    for name, value in headers.items()
+                )
+            ).alias("headers"),
+        )
+        .write.format("kafka")
+        .options(**settings.load(settings.Kafka).spark())
+        .option("includeHeaders", "true")
+        .option("topic", dlq.topic_of(topic))
+        .save()
+    )

@@ -1,0 +1,49 @@
+"""The Spark session of a job: a client of a Spark Connect server, or a driver of its own."""
+
+from pyspark.sql import SparkSession
+
+from jobs import settings
+from jobs.errors import JobError
+
+DRIVER = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+}
+SESSION = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.connect.serverStacktrace.enabled": "false",  # the Python traceback says where
+}
+
+
+def session(name: str) -> SparkSession:
+    """The session, named for the job that runs in it.
+
+    Raises:
+        JobError: `SPARK_REMOTE` is set and nothing answers there.
+    """
+    spark = settings.load(settings.Spark)
+    builder = SparkSession.builder.appName(name)
+    if spark.remote:
+        return _connected(builder.remote(spark.remote), spark.remote)
+    options = dict(DRIVER)
+    if spark.jars:
+        options["spark.jars"] = ",".join(map(str, sorted(spark.jars.glob("*.jar"))))
+    return builder.master(spark.master).config(map={**options, **SESSION}).getOrCreate()
+
+
+def _connected(builder: SparkSession.Builder, remote: str) -> SparkSession:
+    from pyspark.errors import PySparkException  # noqa: PLC0415
+    from grpc import RpcError
+
+    try:
+        connected = builder.getOrCreate()
+        for name, value in SESSION.items():
+            connected.conf.set(name, value)
+    except (PySparkException, RpcError) as error:
+        raise JobError(
+            f"no Spark Connect server answers at {remote}: {str(error).splitlines()[0]}",
+            hint="make status",
+        ) from error
+    return connected

@@ -1,0 +1,37 @@
+"""Telegram -> Kafka -> tables -> SQS: the raw stream by connectors, the results by an exporter."""
+
+from hera.workflows import DAG, Parameter
+
+from jobs import bronze, cluster, connectors, gold, ledger, silver, sqs, topics
+from workflows.step import cron, pipeline, step
+
+with (
+    pipeline(
+        "messages",
+        [
+            Parameter(name="topic", value="messages", description="Where the messages are."),
+            Parameter(name="queue", value="messages-gold", description="Where results go."),
+            Parameter(
+                name="at_least",
+                value="0",
+                description="Wait until the topic holds this many records before reading it.",
+            ),
+        ],
+    ) as workflow,
+    DAG(name="main"),
+):
+    topic = "{{workflow.parameters.topic}}"
+    queue = "{{workflow.parameters.queue}}"
+
+    check = step(cluster.check)
+    declare = step(topics.apply, file="messages/topics.yaml")
+    connect = step(connectors.apply, file="messages/connectors.yaml")
+    load = step(bronze.load, topic=topic, at_least="{{workflow.parameters.at_least}}")
+    clean = step(silver.clean, topic=topic, dataset="messages")
+    build = step(gold.build, topic=topic, dataset="messages")
+    export = step(sqs.export, table=f"gold/{topic}", queue=queue, create=True)
+    verify = step(ledger.verify, topic=topic, queue=queue)
+
+    check >> declare >> connect >> load >> clean >> build >> export >> verify
+
+schedule = cron(workflow, "0 * * * *")

@@ -1,0 +1,147 @@
+"""A job as an Argo task, and the frame that every workflow stands in."""
+
+import inspect
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from hera.workflows import (
+    Container,
+    CronWorkflow,
+    Env,
+    Parameter,
+    Resources,
+    RetryStrategy,
+    SecretEnvFrom,
+    Task,
+    WorkflowTemplate,
+)
+from hera.workflows import models as argo
+
+from jobs import runs
+from jobs.errors import VERDICTS
+from jobs.job import Job, flag
+
+DECLARED = Path(__file__).parents[1] / "k8s/base/declared"
+DAY = 24 * 60 * 60
+
+
+def step(job: Job[..., Any], name: str = "", **arguments: str | float) -> Task:
+    """Run `job` at this place of the DAG.
+
+    Raises:
+        TypeError: The job has no option of that name.
+    """
+    inspect.signature(job.run).bind_partial(**arguments)
+    return Task(name=name or job.name, template=template(job), arguments=arguments)
+
+
+def pipeline(name: str, arguments: list[Parameter]) -> WorkflowTemplate:
+    """The template of a whole pipeline: its DAG is called `main`, and its end is reported."""
+    files = sorted(path.name for path in (DECLARED / name).glob("*.yaml"))
+    return WorkflowTemplate(
+        name=name,
+        entrypoint="main",
+        arguments=arguments,
+        on_exit=container(
+            runs.report,
+            workflow="{{workflow.name}}",
+            status="{{workflow.status}}",
+            failures="{{workflow.failures}}",
+        ),
+        service_account_name="workflow",
+        automount_service_account_token=False,
+        executor=argo.ExecutorConfig(service_account_name="workflow"),
+        pod_gc=argo.PodGC(strategy="OnPodSuccess", delete_delay_duration="60s"),
+        ttl_strategy=argo.TTLStrategy(
+            seconds_after_success=DAY, seconds_after_failure=7 * DAY
+        ),
+        active_deadline_seconds=6 * 60 * 60,
+        security_context=argo.PodSecurityContext(
+            run_as_non_root=True,
+            run_as_user=10001,
+            run_as_group=10001,
+            fs_group=10001,
+            seccomp_profile=argo.SeccompProfile(type="RuntimeDefault"),
+        ),
+        volumes=[
+            argo.Volume(name="tmp", empty_dir=argo.EmptyDirVolumeSource(size_limit="1Gi")),
+            argo.Volume(
+                name="declared",
+                config_map=argo.ConfigMapVolumeSource(
+                    name=f"declared-{name}",
+                    items=[argo.KeyToPath(key=file, path=f"{name}/{file}") for file in files],
+                ),
+            ),
+        ],
+    )
+
+
+def cron(workflow: WorkflowTemplate, schedule: str) -> CronWorkflow:
+    """Run a pipeline with its default arguments on a schedule, in UTC, never two at once."""
+    return CronWorkflow(
+        name=workflow.name,
+        schedules=[schedule],
+        timezone="Etc/UTC",
+        concurrency_policy="Forbid",
+        starting_deadline_seconds=300,
+        successful_jobs_history_limit=3,
+        failed_jobs_history_limit=7,
+        workflow_template_ref=argo.WorkflowTemplateRef(name=workflow.name),
+    )
+
+
+@cache  # however many tasks run a job, it is one template
+def template(job: Job[..., Any]) -> Container:
+    """The container that runs `job`: same name, same options, same defaults."""
+    options = {name: f"{{{{inputs.parameters.{name}}}}}" for name in job.options}
+    declared = container(job, **options)
+    declared.inputs = [parameter(name, option) for name, option in job.options.items()]
+    return declared
+
+
+def container(job: Job[..., Any], **options: str) -> Container:
+    """The container that runs `job` with these options as they are written."""
+    return Container(
+        name=job.name,
+        image=job.image,
+        command=job.command,
+        args=[f"{flag(name)}={value}" for name, value in options.items()],
+        env=[Env(name="HEADRACE_RUN", value="{{workflow.name}}")],
+        env_from=[SecretEnvFrom(name=service) for service in job.needs],
+        resources=Resources(
+            cpu_request=job.cpu, memory_request=job.memory, memory_limit=job.memory
+        ),
+        active_deadline_seconds=job.minutes * 60,
+        retry_strategy=retry(job.retries),
+        security_context=argo.SecurityContext(
+            run_as_non_root=True,
+            read_only_root_filesystem=True,
+            allow_privilege_escalation=False,
+            capabilities=argo.Capabilities(drop=["ALL"]),
+        ),
+        volume_mounts=[
+            argo.VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108
+            argo.VolumeMount(name="declared", mount_path="/etc/headrace", read_only=True),
+        ],
+    )
+
+
+def retry(limit: int) -> RetryStrategy:
+    """Try again, but not after a verdict: the same input would only get the same answer."""
+    verdicts = ", ".join(str(status) for status in VERDICTS)
+    return RetryStrategy(
+        limit=limit,
+        retry_policy="Always",
+        expression=f"!(asInt(lastRetry.exitCode) in [{verdicts}])",
+        backoff=argo.Backoff(duration="5s", factor=2, max_duration="5m"),
+    )
+
+
+def parameter(name: str, option: inspect.Parameter) -> Parameter:
+    """One option, with its choices and its default where it has them."""
+    choices = get_args(option.annotation) if get_origin(option.annotation) is Literal else ()
+    declared = Parameter(name=name, enum=[str(choice) for choice in choices] or None)
+    if option.default is not option.empty:
+        declared.default = str(option.default)
+    return declared
