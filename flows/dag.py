@@ -40,13 +40,12 @@ class Step:
     def retries(self) -> int:
         """How often to try again."""
         retry = self.template.retry_strategy
-        return int(str(retry.limit)) if retry and retry.limit is not None else 0
+        return _number(retry.limit if retry else None) or 0
 
     @property
     def seconds(self) -> int | None:
         """How long one try may take."""
-        limit = self.template.active_deadline_seconds
-        return None if limit is None else int(str(limit))
+        return _number(self.template.active_deadline_seconds)
 
     def command(self, scope: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
         """The command line and the variables of its container, tags replaced.
@@ -135,3 +134,8 @@ def _depends(name: str, expression: str) -> Iterator[str]:
 def _refuse(name: str, model: argo.DAGTask | argo.Template, supported: set[str]) -> None:
     if unknown := model.model_dump(exclude_none=True).keys() - supported:
         raise JobError(f"{name}: the local run doesn't support {', '.join(sorted(unknown))}")
+
+
+def _number(value: argo.IntOrString | int | str | None) -> int | None:
+    plain = value.root if isinstance(value, argo.IntOrString) else value
+    return None if plain is None else int(plain)

@@ -41,7 +41,7 @@ class Result:
         width = max(len(str(step["name"])) for step in self.steps)
         lines = [
             f"{MARK[str(step['status'])]} {step['name']!s:<{width}}"
-            f" {step['seconds']:>6.1f} s  {step['message'] or step['result']}"
+            f" {step['seconds']:>6.1f} s  {step['message'] or _brief(step['result'])}"
             for step in self.steps
         ]
         end = f"{self.run} {self.status} in {self.seconds:.1f} s: {self.url}"
@@ -61,7 +61,6 @@ def run(
         param: A parameter of the workflow as name=value; the option may be given again.
     """
     url = reach_prefect()
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
     from prefect import Flow  # noqa: PLC0415  # reads the environment when imported
 
     from flows import pipelines  # noqa: PLC0415
@@ -132,6 +131,14 @@ def _result(workflow: str, ended: "Run", url: str) -> Result:
         for step in ended.steps
     ]
     return Result(ended.name, workflow, ended.status, round(ended.seconds, 2), steps, url)
+
+
+def _brief(result: object) -> str:
+    """The plain values of a result on one line; lists and objects are left to `--output json`."""
+    if not isinstance(result, dict):
+        return str(result)
+    plain = {name: each for name, each in result.items() if isinstance(each, str | int | float)}
+    return ", ".join(f"{name} {each}" for name, each in plain.items())
 
 
 def _value(printed: str) -> object:

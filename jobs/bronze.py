@@ -87,17 +87,20 @@ def wait_for(topic: str, at_least: int, patience: int) -> dict[int, tuple[int, i
         JobError: They don't within `patience` seconds.
     """
     deadline = time.monotonic() + patience
+    held = -1
     while True:
         available = kafka.watermarks(topic)
-        held = sum(end for _, end in available.values())
+        before, held = held, sum(end for _, end in available.values())
         if held >= at_least:
             return available
+        if held != before:
+            log.info("%s holds %d of %d offsets", topic, held, at_least)
         if time.monotonic() > deadline:
             raise JobError(
                 f"{topic} holds {held} of {at_least} offsets after {patience} s",
                 hint="headrace connectors status",
             )
-        time.sleep(0.5)
+        time.sleep(1)
 
 
 def records(spark: SparkSession, todo: list[Window]) -> DataFrame:

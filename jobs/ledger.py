@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 
+from pyspark.sql import Column
 from pyspark.sql import functions as F  # noqa: N812
 
 from jobs import dlq, sqs, windows
@@ -40,13 +41,22 @@ class Verified:
 
     Args:
         counts: Records, rows and messages by layer.
+        hashes: A fingerprint of the rows of each table, whatever their order; equal rows, equal hash.
         checks: All that was held against each other.
         broken: Those that do not hold, as sentences.
     """
 
     counts: dict[str, int]
+    hashes: dict[str, str]
     checks: list[Check]
     broken: list[str]
+
+    def text(self) -> str:
+        """The counts of every layer, the fingerprints, and what does not hold."""
+        lines = [f"{name:<11}{count:>9,}" for name, count in self.counts.items()]
+        lines += [f"{name:<11}{hashed}" for name, hashed in self.hashes.items()]
+        lines += [f"[red]✘[/red] {each}" for each in self.broken]
+        return "\n".join([*lines, f"{len(self.checks) - len(self.broken)} of {len(self.checks)} hold"])
 
 
 @job("spark", cpu="500m", memory="512Mi", retries=2, minutes=30, needs=("kafka", "lake", "spark"))
@@ -58,32 +68,22 @@ def verify(topic: str, *, queue: str = "") -> Verified:
         queue: The queue to which gold is exported; without it the export is left out.
     """
     spark = session("ledger-verify")
-    bronze, silver, gold = (Table(spark, f"{layer}/{topic}") for layer in LAYERS)
-    ledgers = {table.name: table.ledger() for table in (bronze, silver, gold)}
-    counts = {"offsets": sum(w.offsets for e in ledgers[bronze.name] for w in e.windows)}
-    checks = [
-        Check(f"{name}: numbers of the ledger", [*range(1, len(ledger) + 1)], [e.sequence for e in ledger])
-        for name, ledger in ledgers.items()
-    ]
-    if ledgers[bronze.name]:
-        checks += _bronze(bronze, ledgers[bronze.name], counts)
-    if ledgers[silver.name]:
-        checks += _silver(silver, ledgers[silver.name], ledgers[bronze.name], counts)
+    bronze, silver, gold = (Layer(Table(spark, f"{layer}/{topic}")) for layer in LAYERS)
+    counts: dict[str, int] = {}
+    checks = [check for layer in (bronze, silver, gold) for check in layer.checks()]
+    if bronze.entries:
+        checks += _bronze(bronze, counts)
+    if silver.entries:
+        checks += _silver(silver, bronze, counts)
         letters = len([*dlq.letters(dlq.topic_of(topic))])
         checks.append(Check("dead letters on the topic", counts["dead"], letters))
-    if ledgers[gold.name]:
-        checks += _gold(gold, ledgers[gold.name], ledgers[silver.name], counts)
-    if queue and ledgers[gold.name]:
-        exported = Table(spark, f"exports/{queue}")
-        done = exported.read() if exported.ledger() else None
-        checks.append(Check("rows of gold not exported", 0, len(sqs.to_messages(gold.read(), done))))
-        if done is not None:
-            counts["exported"], unique, counts["refused"] = done.agg(
-                F.count("message_id"), F.count_distinct("id"), F.count("refused")
-            ).collect()[0]
-            checks.append(Check("messages exported twice", 0, done.count() - unique))
+    if gold.entries:
+        checks += _gold(gold, silver, counts)
+    if queue and gold.entries:
+        checks += _exported(gold.table, Table(spark, f"exports/{queue}"), counts)
+    hashes = {layer.table.name: layer.hash for layer in (bronze, silver, gold) if layer.entries}
     broken = [f"{each.what}: {each.found}, not {each.expected}" for each in checks if not each.ok]
-    result = Verified(counts, checks, broken)
+    result = Verified(counts, hashes, checks, broken)
     if broken:
         raise UnhealthyError(
             f"the ledger of {topic} does not add up: {'; '.join(broken)}",
@@ -96,41 +96,85 @@ def verify(topic: str, *, queue: str = "") -> Verified:
 LAYERS = ("bronze", "silver", "gold")
 
 
-def _bronze(table: Table, ledger: list[Entry], counts: dict[str, int]) -> list[Check]:
-    rows, unique = (
-        table.read()
-        .agg(F.count("*"), F.count_distinct("topic", "partition", "offset"))
-        .collect()[0]
-    )
-    counts["bronze"] = rows
+class Layer:
+    """A table with its ledger, and what one pass over its rows says.
+
+    Args:
+        table: The table.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.entries: list[Entry] = table.ledger()
+        self.found: dict[str, int] = {}
+        self.hash = ""
+
+    @property
+    def written(self) -> int:
+        """Rows by the ledger."""
+        return sum(entry.rows for entry in self.entries)
+
+    def look(self, **more: Column) -> None:
+        """Pass over the rows once: count them, fingerprint them, and find `more`."""
+        rows = self.table.read()
+        fingerprint = F.hex(F.bit_xor(F.xxhash64(*sorted(rows.columns))))
+        found = rows.agg(
+            F.count("*").alias("rows"),
+            fingerprint.alias("fingerprint"),
+            *(column.alias(name) for name, column in more.items()),
+        ).collect()[0]
+        self.found = {name: found[name] or 0 for name in ("rows", *more)}
+        self.hash = str(found["fingerprint"])
+
+    def checks(self) -> list[Check]:
+        """What must hold of every ledger."""
+        numbers = [entry.sequence for entry in self.entries]
+        expected = [*range(1, len(numbers) + 1)]
+        return [Check(f"{self.table.name}: numbers of the ledger", expected, numbers)]
+
+
+def _bronze(bronze: Layer, counts: dict[str, int]) -> list[Check]:
+    bronze.look(unique=F.count_distinct("topic", "partition", "offset"))
+    taken = [window for entry in bronze.entries for window in entry.windows]
+    rows = counts["bronze"] = bronze.found["rows"]
+    counts["offsets"] = sum(window.offsets for window in taken)
     counts["holes"] = counts["offsets"] - rows
-    taken = [window for entry in ledger for window in entry.windows]
     return [
         Check("bronze: breaks between windows", [], windows.overlaps_and_gaps(taken)),
-        Check("bronze: rows by the ledger", sum(entry.rows for entry in ledger), rows),
-        Check("bronze: rows of one (topic, partition, offset)", rows, unique),
+        Check("bronze: rows by the ledger", bronze.written, rows),
+        Check("bronze: distinct (topic, partition, offset)", rows, bronze.found["unique"]),
     ]
 
 
-def _silver(
-    table: Table, ledger: list[Entry], below: list[Entry], counts: dict[str, int]
-) -> list[Check]:
-    rows = table.read().count()
-    records = sum(entry.counts["records"] for entry in ledger)
-    counts["silver"], counts["dead"] = rows, sum(entry.counts["dead"] for entry in ledger)
+def _silver(silver: Layer, bronze: Layer, counts: dict[str, int]) -> list[Check]:
+    silver.look()
+    rows = counts["silver"] = silver.found["rows"]
+    records = sum(entry.counts["records"] for entry in silver.entries)
+    counts["dead"] = sum(entry.counts["dead"] for entry in silver.entries)
     counts["duplicates"] = records - counts["dead"] - rows
     return [
-        Check("silver: records taken from bronze", sum(entry.rows for entry in below), records),
-        Check("silver: rows by the ledger", sum(entry.rows for entry in ledger), rows),
+        Check("silver: records taken from bronze", bronze.written, records),
+        Check("silver: rows by the ledger", silver.written, rows),
     ]
 
 
-def _gold(
-    table: Table, ledger: list[Entry], below: list[Entry], counts: dict[str, int]
-) -> list[Check]:
-    counts["gold"] = table.read().count()
-    events = table.read().agg(F.sum("events")).collect()[0][0] or 0
+def _gold(gold: Layer, silver: Layer, counts: dict[str, int]) -> list[Check]:
+    gold.look(events=F.sum("events"))
+    counts["gold"] = gold.found["rows"]
     return [
-        Check("gold: entries of silver included", len(below), ledger[-1].through),
-        Check("gold: events counted", sum(entry.rows for entry in below), events),
+        Check("gold: entries of silver included", len(silver.entries), gold.entries[-1].through),
+        Check("gold: events counted", silver.written, gold.found["events"]),
     ]
+
+
+def _exported(gold: Table, exports: Table, counts: dict[str, int]) -> list[Check]:
+    done = exports.read() if exports.ledger() else None
+    left = len(sqs.to_messages(gold.read(), done))
+    checks = [Check("export: rows of gold not sent", 0, left)]
+    if done is not None:
+        found = done.agg(
+            F.count("message_id"), F.count("refused"), F.count("*") - F.count_distinct("id")
+        ).collect()[0]
+        counts["accepted"], counts["refused"] = found[0], found[1]
+        checks.append(Check("export: rows sent twice", 0, found[2]))
+    return checks

@@ -39,16 +39,18 @@ def step(job: Job[..., Any], name: str = "", **arguments: str | float) -> Task:
 def pipeline(name: str, arguments: list[Parameter]) -> WorkflowTemplate:
     """The template of a whole pipeline: its DAG is called `main`, and its end is reported."""
     files = sorted(path.name for path in (DECLARED / name).glob("*.yaml"))
+    report = container(
+        runs.report,
+        workflow="{{workflow.name}}",
+        status="{{workflow.status}}",
+        failures="{{workflow.failures}}",
+    )
     return WorkflowTemplate(
         name=name,
         entrypoint="main",
         arguments=arguments,
-        on_exit=container(
-            runs.report,
-            workflow="{{workflow.name}}",
-            status="{{workflow.status}}",
-            failures="{{workflow.failures}}",
-        ),
+        on_exit=report,
+        templates=[report],
         service_account_name="workflow",
         automount_service_account_token=False,
         executor=argo.ExecutorConfig(service_account_name="workflow"),
