@@ -42,9 +42,7 @@ def parse(text: str) -> list[Jar]:
     Raises:
         ValueError: A line has another shape.
     """
-    return [
-        _jar(line) for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")
-    ]
+    return [_jar(line) for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
 def _jar(line: str) -> Jar:
@@ -53,9 +51,7 @@ def _jar(line: str) -> Jar:
     if len(parts) not in (3, 4) or len(sha256) > 1:
         raise ValueError(f"not a jar: {line}")
     group, artifact, version, *classifier = parts
-    return Jar(
-        folder, group, artifact, version, "".join(classifier), "".join(sha256), coordinate.endswith("@jar")
-    )
+    return Jar(folder, group, artifact, version, "".join(classifier), "".join(sha256), coordinate.endswith("@jar"))
 
 
 def configuration(folder: str) -> str:

@@ -10,7 +10,7 @@ from stack.updates import FIRST_UPDATE, Update, lines, texts, updates
 LIMIT, LONGEST_POLL = 100, 50  # updates; seconds: what the Bot API caps them at
 
 
-class Terminated(Exception):
+class TerminatedError(Exception):
     """Another getUpdates took this one's place."""
 
 
@@ -53,7 +53,7 @@ class Inbox:
         Confirms all before `offset`; a negative one keeps that many of the last, and drops the rest.
 
         Raises:
-            Terminated: Another poll began while this one waited.
+            TerminatedError: Another poll began while this one waited.
         """
         self._poll.set()
         mine = self._poll = asyncio.Event()
@@ -80,7 +80,7 @@ class Inbox:
             for task in (news, taken):
                 task.cancel()
         if mine.is_set():
-            raise Terminated
+            raise TerminatedError
 
     async def _arrival(self) -> None:
         async with self._news:

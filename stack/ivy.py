@@ -28,9 +28,7 @@ def pyspark_home() -> Path:
     return Path(spec.origin).parent
 
 
-def retrieve(
-    jars: Sequence[Jar], into: Path, cache: Path, *, settings: Path | None, seen: str
-) -> Iterator[str]:
+def retrieve(jars: Sequence[Jar], into: Path, cache: Path, *, settings: Path | None, seen: str) -> Iterator[str]:
     """Fetch jars into `into`, a folder a class path; yields each log line that holds `seen`.
 
     Without `settings` it is transitive: each jar brings what its POM asks for.

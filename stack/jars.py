@@ -82,9 +82,7 @@ def lock() -> None:
 
 def _retrieve(jars: list[Jar], into: Path, store: Path, *, settings: Path | None) -> Path:
     said = time.monotonic()
-    for count, _ in enumerate(
-        ivy.retrieve(jars, into, store, settings=settings, seen="[SUCCESSFUL"), start=1
-    ):
+    for count, _ in enumerate(ivy.retrieve(jars, into, store, settings=settings, seen="[SUCCESSFUL"), start=1):
         if time.monotonic() - said > (1 if sys.stderr.isatty() else 10):
             said = time.monotonic()
             say(f"jars: {count} of {len(jars)} fetched")

@@ -73,9 +73,7 @@ def _format(layout: Layout, jars: Path) -> None:
     cluster = _uuid()
     quorum = ["--standalone"]
     if not layout.combined:
-        voters = [
-            f"{100 + n}@{layout.address(f'controller-{n}')}:{_uuid()}" for n in range(1, layout.nodes + 1)
-        ]
+        voters = [f"{100 + n}@{layout.address(f'controller-{n}')}:{_uuid()}" for n in range(1, layout.nodes + 1)]
         quorum = ["--initial-controllers", ",".join(voters)]
     for name in properties.nodes(layout):
         is_controller = layout.combined or name.startswith("controller")

@@ -16,8 +16,8 @@ from xmlrpc.client import Fault, ServerProxy, Transport
 import psutil
 
 from jobs.errors import JobError
-from stack.java import java
 from stack.ivy import pyspark_home
+from stack.java import java
 from stack.layout import ROOT, Layout
 
 CONF = Path(__file__).parent / "supervisord.conf"
@@ -42,14 +42,14 @@ def socket_path(state: Path) -> Path:
     if len(os.fsencode(inside)) <= LONGEST:
         return inside
     key = hashlib.sha256(os.fsencode(state)).hexdigest()[:16]
-    return Path("/tmp") / f"headrace-{os.getuid()}-{key}.sock"
+    return Path("/tmp") / f"headrace-{os.getuid()}-{key}.sock"  # noqa: S108 - short, and ours by its name
 
 
 def environment(layout: Layout, jars: Path, base: Mapping[str, str]) -> dict[str, str]:
     """What the services find in their environment: the caller's own, without their AWS identity, and ours."""
     kept = {k: v for k, v in base.items() if not k.startswith(("AWS_", "PREFECT_", "SPARK_", "KAFKA_"))}
     here = CONF.parent
-    return kept | layout.clients() | {
+    ours = {
         MARK: str(layout.state),
         "HEADRACE_ROOT": str(ROOT),
         "HEADRACE_STATE": str(layout.state),
@@ -76,6 +76,7 @@ def environment(layout: Layout, jars: Path, base: Mapping[str, str]) -> dict[str
         "PREFECT_UI_STATIC_DIRECTORY": str(layout.state / "prefect" / "ui"),
         "PYTHONUNBUFFERED": "1",
     }
+    return kept | layout.clients() | ours
 
 
 def start(layout: Layout, jars: Path) -> None:
@@ -102,9 +103,7 @@ def processes(state: Path) -> list[Process] | None:
         return None
     except Fault:
         return []
-    return [
-        Process(each["name"], each["statename"], int(each["pid"]), int(each["start"])) for each in said
-    ]
+    return [Process(each["name"], each["statename"], int(each["pid"]), int(each["start"])) for each in said]
 
 
 def start_program(state: Path, name: str) -> None:
@@ -141,7 +140,7 @@ class _Unix(Transport):
         super().__init__()
         self.path = path
 
-    def make_connection(self, host: Any) -> HTTPConnection:
+    def make_connection(self, host: Any) -> HTTPConnection:  # noqa: ARG002 - the path is all
         connection = HTTPConnection("localhost", timeout=10)
         connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.sock.settimeout(10)

@@ -19,8 +19,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from stack.inbox import Inbox, Terminated
+from stack.inbox import Inbox, TerminatedError
 from stack.layout import ROOT
+from stack.show import say
 from stack.updates import CHATS, message
 
 CONFLICT = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
@@ -111,7 +112,7 @@ class _Methods:
             raise BotError(400, "Bad Request: can't parse allowed updates JSON object") from None
         try:
             return await self.inbox.poll(offset, limit, timeout, wanted=not allowed or "message" in allowed)
-        except Terminated:
+        except TerminatedError:
             raise BotError(409, CONFLICT) from None
 
     async def send_message(self, given: dict[str, Any]) -> object:
@@ -167,7 +168,7 @@ async def serve() -> None:
     data = Path(os.environ.get("HEADRACE_DATA") or ROOT.parent / "shared" / "data")
     inbox = Inbox(Path(os.environ["HEADRACE_STATE"]) / "telegram", data)
     port = int(os.environ["HEADRACE_TELEGRAM_PORT"])
-    print(f"serving {len(inbox.updates)} updates, {inbox.confirmed} confirmed: {inbox.source}", flush=True)
+    say(f"serving {len(inbox.updates)} updates, {inbox.confirmed} confirmed: {inbox.source}")
     config = uvicorn.Config(
         application(inbox, os.environ["TELEGRAM_TOKEN"]),
         host="127.0.0.1",
