@@ -113,7 +113,7 @@ def watermarks(topic: str, *, client: AdminClient | None = None) -> dict[int, tu
     Raises:
         JobError: There is no such topic, or the cluster cannot be reached.
     """
-    client = client or admin()
+    client = admin() if client is None else client
     partitions = [TopicPartition(topic, each.id) for each in describe(topic, client=client).partitions]
     specs: list[Any] = [OffsetSpec.earliest(), OffsetSpec.latest()]
     earliest, latest = (
@@ -137,7 +137,7 @@ def topic_id(topic: str, *, client: AdminClient | None = None) -> str:
     Raises:
         JobError: There is no such topic, or the cluster cannot be reached.
     """
-    return str(describe(topic, client=client or admin()).topic_id)
+    return str(describe(topic, client=admin() if client is None else client).topic_id)
 
 
 def describe(topic: str, *, client: AdminClient) -> TopicDescription:
@@ -168,7 +168,7 @@ def sending(topic: str, client: Producer) -> Generator["Sender", None, None]:
 
 def produce(topic: str, records: Iterable[Record], client: Producer | None = None) -> Deliveries:
     """Produce every record, wait for the last answer, and say what became of them."""
-    with sending(topic, client or producer()) as sender:
+    with sending(topic, producer() if client is None else client) as sender:
         for record in records:
             sender.send(record)
     return sender.deliveries
