@@ -1,0 +1,79 @@
+"""The control group that holds every process of the cluster: what is in it is what runs."""
+
+import os
+import time
+from pathlib import Path
+
+from tests.cluster.place import port
+
+GROUPS = Path("/sys/fs/cgroup")
+
+
+def name() -> str:
+    """Two clusters on one machine differ by their port."""
+    return f"headrace-{port()}"
+
+
+def folders() -> list[Path]:
+    """The group in every hierarchy: one with cgroup v2, one a controller with v1."""
+    if (GROUPS / "cgroup.controllers").exists():
+        return [GROUPS / name()]
+    hierarchies = {each.resolve() for each in GROUPS.iterdir() if each.is_dir() and each.name != "unified"}
+    return [hierarchy / name() for hierarchy in sorted(hierarchies)]
+
+
+def create() -> list[Path]:
+    """Make the group, and return the files that a process writes itself into in order to join."""
+    for folder in folders():
+        for each in (folder, folder / "node"):
+            each.mkdir(exist_ok=True)
+            for kind in ("cpuset.cpus", "cpuset.mems"):  # with v1 they start empty, and nothing can join
+                if (each / kind).exists() and not (each / kind).read_text().strip():
+                    (each / kind).write_text((each.parent / kind).read_text())
+        if (folder / "cgroup.subtree_control").exists():
+            for controlled in (GROUPS, folder):
+                available = (controlled / "cgroup.controllers").read_text().split()
+                (controlled / "cgroup.subtree_control").write_text(" ".join(f"+{each}" for each in available))
+    return [folder / "node" / "cgroup.procs" for folder in folders()]
+
+
+def processes() -> set[int]:
+    """The processes in it, wherever they stand below it."""
+    return {
+        int(process)
+        for folder in folders()
+        for file in folder.rglob("cgroup.procs")
+        for process in file.read_text().split()
+    }
+
+
+def end(patience: float = 20) -> None:
+    """End every process in the group, then remove it.
+
+    Raises:
+        TimeoutError: The kernel keeps some of them.
+    """
+    give_up = time.monotonic() + patience
+    while left := processes():
+        for process in left:
+            try:
+                os.kill(process, 9)
+            except ProcessLookupError:
+                pass
+        if time.monotonic() > give_up:
+            raise TimeoutError(f"processes {sorted(left)} of {name()} do not end")
+        time.sleep(0.05)
+    while leftover := [folder for folder in folders() if folder.exists()]:
+        for folder in leftover:
+            for each in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+                _remove(each)
+            _remove(folder)
+        if time.monotonic() > give_up:
+            raise TimeoutError(f"control groups {', '.join(map(str, leftover))} can't be removed")
+
+
+def _remove(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:  # the kernel is still tidying up; asked again
+        time.sleep(0.02)

@@ -1,0 +1,49 @@
+"""Where things are: the cache that outlives a checkout, and the state of the cluster that runs."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+CONF = HERE / "conf"
+
+
+class ClusterError(Exception):
+    """What the person at the keyboard can mend; the message says how."""
+
+
+def cache() -> Path:
+    """What was built, for every checkout on this machine."""
+    return Path(os.environ.get("HEADRACE_CACHE", "~/.cache/headrace")).expanduser().resolve() / "cluster"
+
+
+def state() -> Path:
+    """The one cluster of this checkout: its data, logs and keys."""
+    return (ROOT / os.environ.get("HEADRACE_STATE", ".state")).resolve() / "cluster"
+
+
+def port() -> int:
+    """Where the API listens on the host's loopback; two clusters on one machine differ by it."""
+    return int(os.environ.get("HEADRACE_CLUSTER_PORT", "16443"))
+
+
+def kubeconfig() -> Path:
+    """The administrator's way in: the cluster of this checkout, or the one that `KUBECONFIG` names."""
+    named = os.environ.get("KUBECONFIG")
+    return Path(named) if named else state() / "kubeconfig"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Wait until nobody else works in the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting for another process that works in {folder}", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
