@@ -7,9 +7,4 @@ from flows import pipelines
 
 if __name__ == "__main__":
     names = [name for name, found in vars(pipelines).items() if isinstance(found, Flow)]
-    serve(
-        *(
-            RunnerDeployment.from_entrypoint(f"flows/pipelines.py:{name}", name="local")
-            for name in names
-        )
-    )
+    serve(*(RunnerDeployment.from_entrypoint(f"flows/pipelines.py:{name}", name="local") for name in names))

@@ -1,5 +1,7 @@
 """One step's command line as a process: what it prints is its result, what it says is its log."""
 
+import json
+import logging
 import os
 import signal
 import subprocess
@@ -9,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import IO
+from typing import IO, cast
 
 from prefect import get_run_logger
 
@@ -43,31 +45,29 @@ class CommandError(Exception):
         self.outcome = outcome
 
 
-def run(
-    name: str, words: list[str], variables: Mapping[str, str], seconds: int | None
-) -> Outcome:
+def run(name: str, words: list[str], variables: Mapping[str, str], seconds: int | None) -> Outcome:
     """Run a command line as its container would, with the variables of this process beneath its own.
 
     Raises:
         CommandError: It ended with a status other than 0, or took longer than `seconds`.
     """
     begun = time.monotonic()
+    logging.getLogger(name).info("begins")
     with subprocess.Popen(
         [_program(words[0]), *words[1:]],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, **variables},
+        env={**os.environ, "LOG_FORMAT": "json", **variables},
         start_new_session=True,  # a step is ended with all that it started
     ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
         said: list[str] = []
-        listener = Thread(target=_relay, args=(process.stderr, said, get_run_logger().info))
+        story = _storyteller(name)
+        listener = Thread(target=_listen, args=(cast(IO[str], process.stderr), said, story))
         listener.start()
         printed: list[str] = []
-        reader = Thread(target=lambda out: printed.append(out.read()), args=(process.stdout,))
+        reader = Thread(target=lambda out: printed.append(out.read()), args=(cast(IO[str], process.stdout),))
         reader.start()
         try:
             process.wait(seconds)
@@ -80,6 +80,7 @@ def run(
         reader.join()
         listener.join()
     took = time.monotonic() - begun
+    logging.getLogger(name).info("ended with status %d after %.1f s", process.returncode, took)
     result = "".join(printed).rstrip("\n")
     if process.returncode == 0:
         return Outcome(name, "Succeeded", 0, took, result)
@@ -87,12 +88,31 @@ def run(
     raise CommandError(Outcome(name, "Failed", process.returncode, took, result, message))
 
 
+Logger = Callable[[int, str], None]
+
+
+def _storyteller(name: str) -> Logger:
+    """Tell a step's story twice: to Prefect's UI, and on this process's stderr with the step's name."""
+    ui, here = get_run_logger(), logging.getLogger(name)
+
+    def tell(level: int, message: str) -> None:
+        ui.log(level, message)
+        here.log(level, message)
+
+    return tell
+
+
 def _program(word: str) -> str:
     installed = Path(sys.executable).with_name(word)
     return str(installed) if installed.exists() else word
 
 
-def _relay(stream: IO[str], said: list[str], say: Callable[[str], None]) -> None:
+def _listen(stream: IO[str], said: list[str], story: Logger) -> None:
+    """Pass a step's log on, each line with its own level; what is not a log line is said as it is."""
     for line in stream:
-        said.append(line.rstrip())
-        say(line.rstrip())
+        try:
+            level, message = (json.loads(line)[key] for key in ("level", "message"))
+        except (ValueError, KeyError, TypeError):
+            level, message = "INFO", line.rstrip()
+        said.append(message)
+        story(logging.getLevelName(level), message)

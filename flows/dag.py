@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import cast
 from graphlib import TopologicalSorter
 
 from hera.workflows import models as argo
@@ -62,8 +63,7 @@ class Step:
             if each.enum and value not in each.enum:
                 raise JobError(f"{self.name}: {each.name} is {value!r}, not one of {each.enum}")
             inputs[f"inputs.parameters.{each.name}"] = str(value)
-        run = self.template.container
-        assert run is not None
+        run = cast(argo.Container, self.template.container)
         words = [*(run.command or []), *(run.args or [])]
         variables = {each.name: fill(each.value or "", inputs) for each in run.env or []}
         return [fill(word, inputs) for word in words], variables

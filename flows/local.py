@@ -5,7 +5,7 @@ import json
 import time
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from hera.workflows import WorkflowTemplate
 from hera.workflows import models as argo
@@ -51,8 +51,7 @@ def as_flow(workflow: WorkflowTemplate) -> Flow[..., Run]:
     Raises:
         JobError: The workflow uses something that the local run doesn't support.
     """
-    model = workflow.build()
-    assert isinstance(model, argo.WorkflowTemplate)
+    model = cast(argo.WorkflowTemplate, workflow.build())
     steps, handler = dag.steps(model), dag.exit_handler(model)
     declared = dag.parameters(model)
 
@@ -61,9 +60,7 @@ def as_flow(workflow: WorkflowTemplate) -> Flow[..., Run]:
 
     body.__doc__ = _doc(model)
     vars(body)["__signature__"] = inspect.Signature(
-        inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=str(each.value), annotation=str
-        )
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=str(each.value), annotation=str)
         for name, each in declared.items()
     )
     name = str(workflow.name)

@@ -1,6 +1,7 @@
 """`headrace run WORKFLOW`: the local run of a workflow, from the command line."""
 
 import json
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,9 +52,7 @@ class Result:
 MARK = {"Succeeded": "[green]✔[/green]", "Failed": "[red]✘[/red]", "Omitted": "-"}
 
 
-def run(
-    workflow: str, *, param: Annotated[Sequence[str], Parameter(negative="")] = ()
-) -> Result:
+def run(workflow: str, *, param: Annotated[Sequence[str], Parameter(negative="")] = ()) -> Result:
     """Run a workflow on this machine, step by step as its containers would.
 
     Args:
@@ -73,6 +72,8 @@ def run(
             hint=f"headrace run {next(iter(known))}",
         )
     flow = known[workflow]
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_own_or_serious)
     given = parse(workflow, param, [*flow.parameters.properties])
     try:
         return _result(workflow, flow(**given), url)
@@ -119,6 +120,11 @@ def reach_prefect() -> str:
     return api.removesuffix("/api")
 
 
+def _own_or_serious(record: logging.LogRecord) -> bool:
+    """Prefect repeats for its UI what the steps say here."""
+    return record.levelno >= logging.WARNING or not record.name.startswith("prefect")
+
+
 def _result(workflow: str, ended: "Run", url: str) -> Result:
     steps = [
         {
@@ -137,7 +143,8 @@ def _brief(result: object) -> str:
     """The plain values of a result on one line; lists and objects are left to `--output json`."""
     if not isinstance(result, dict):
         return str(result)
-    plain = {name: each for name, each in result.items() if isinstance(each, str | int | float)}
+    flat = {**result, **result.get("counts", {})}
+    plain = {name: each for name, each in flat.items() if isinstance(each, str | int | float)}
     return ", ".join(f"{name} {each}" for name, each in plain.items())
 
 

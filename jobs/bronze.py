@@ -18,6 +18,7 @@ from jobs.spark import session
 from jobs.windows import Window
 
 log = logging.getLogger(__name__)
+PROGRESS = 10  # seconds between two lines
 
 
 @dataclass(frozen=True)
@@ -86,21 +87,21 @@ def wait_for(topic: str, at_least: int, patience: int) -> dict[int, tuple[int, i
     Raises:
         JobError: They don't within `patience` seconds.
     """
-    deadline = time.monotonic() + patience
-    held = -1
+    begun = said = time.monotonic()
     while True:
         available = kafka.watermarks(topic)
-        before, held = held, sum(end for _, end in available.values())
+        held = sum(end for _, end in available.values())
         if held >= at_least:
             return available
-        if held != before:
-            log.info("%s holds %d of %d offsets", topic, held, at_least)
-        if time.monotonic() > deadline:
+        if time.monotonic() - begun > patience:
             raise JobError(
                 f"{topic} holds {held} of {at_least} offsets after {patience} s",
                 hint="headrace connectors status",
             )
-        time.sleep(1)
+        if time.monotonic() - said > PROGRESS:
+            log.info("%s holds %d of %d offsets", topic, held, at_least)
+            said = time.monotonic()
+        time.sleep(0.5)
 
 
 def records(spark: SparkSession, todo: list[Window]) -> DataFrame:
@@ -122,9 +123,7 @@ def records(spark: SparkSession, todo: list[Window]) -> DataFrame:
     )
 
 
-def _position(
-    ledger: list[Entry], topic: str, topic_id: str, available: dict[int, tuple[int, int]]
-) -> dict[int, int]:
+def _position(ledger: list[Entry], topic: str, topic_id: str, available: dict[int, tuple[int, int]]) -> dict[int, int]:
     done: dict[int, int] = {}
     for entry in ledger:
         if entry.topic_id != topic_id:

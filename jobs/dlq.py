@@ -43,9 +43,7 @@ def topic_of(topic: str) -> str:
 
 def letters(topic: str) -> Iterator[DeadLetter]:
     """What a topic of dead letters holds; a letter written twice comes once, as it was last."""
-    last = {
-        record.key(): record for record in kafka.records(topic) if record.key() is not None
-    }
+    last = {record.key(): record for record in kafka.records(topic) if record.key() is not None}
     for key, record in last.items():
         headers = dict(record.headers() or [])
         reason = (headers.get(REASON) or b"not said").decode(errors="replace")
@@ -78,7 +76,7 @@ def send(topic: str, dead: Iterable[DeadLetter], run: str) -> int:
 
 
 @job("jobs", retries=2, needs=("kafka",))
-def list(topic: str) -> list[Reason]:  # noqa: A001
+def list(topic: str) -> list[Reason]:
     """Count dead letters by reason.
 
     Args:

@@ -1,4 +1,6 @@
 """Gold: what people ask of the events, built anew for the periods that changed."""
+# pyspark types its rows as unknown:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from dataclasses import dataclass
 

@@ -1,4 +1,6 @@
 """The tables: Delta, each with its own ledger in the commits that made it."""
+# pyspark types its rows as unknown:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import json
 import os
@@ -95,12 +97,11 @@ class Table:
             **FOREVER,
         }
         writer = rows.write.format("delta").options(**options)
+        mode = writer.mode("overwrite" if replace else "append")
         if replace:
-            writer = writer.mode("overwrite").option("replaceWhere", replace)
-        else:
-            writer = writer.mode("append")
+            mode = mode.option("replaceWhere", replace)
         try:
-            writer.save(self.uri)
+            mode.save(self.uri)
         except PySparkException as error:
             if "CONCURRENT" in (error.getCondition() or "").upper():
                 raise _lost(self.name, entry) from error
@@ -116,7 +117,6 @@ def _entry(metadata: str, rows: int) -> Entry:
 
 def _lost(name: str, entry: Entry) -> JobError:
     return JobError(
-        f"{name}: another run wrote entry {entry.sequence} of the ledger first;"
-        " nothing of this run was written",
+        f"{name}: another run wrote entry {entry.sequence} of the ledger first; nothing of this run was written",
         hint="run the job again: it goes on from there",
     )

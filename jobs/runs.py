@@ -1,11 +1,21 @@
 """Runs of workflows."""
 
-import json
 import logging
 from dataclasses import dataclass
 
+from pydantic import BaseModel, TypeAdapter
+
 from jobs.job import job
 
+
+class Failure(BaseModel):
+    """One failed step, as far as the report needs it."""
+
+    displayName: str  # noqa: N815  # Argo's name
+    message: str = ""
+
+
+FAILURES = TypeAdapter(list[Failure] | None)
 log = logging.getLogger(__name__)
 
 
@@ -28,10 +38,7 @@ def report(workflow: str, status: str, failures: str = "[]") -> Report:
         failures: The failed steps as Argo writes them: a JSON list of objects with `displayName`
             and `message`.
     """
-    failed = {
-        str(each.get("displayName")): str(each.get("message"))
-        for each in json.loads(failures.strip() or "[]") or []
-    }
+    failed = {each.displayName: each.message for each in FAILURES.validate_json(failures or "[]") or []}
     for name, message in failed.items():
         log.error("%s: %s failed: %s", workflow, name, message)
     log.info("%s ended as %s", workflow, status)

@@ -10,8 +10,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from jobs.errors import JobError
 
-
-
 Settings = TypeVar("Settings", bound=BaseSettings)
 
 
@@ -20,9 +18,7 @@ class Kafka(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="KAFKA_")
 
-    bootstrap_servers: str = Field(
-        validation_alias=AliasChoices("KAFKA_BOOTSTRAP_SERVERS", "BOOTSTRAP_SERVERS")
-    )
+    bootstrap_servers: str = Field(validation_alias=AliasChoices("KAFKA_BOOTSTRAP_SERVERS", "BOOTSTRAP_SERVERS"))
     security_protocol: str = "PLAINTEXT"
     sasl_mechanism: str | None = None
     sasl_username: str | None = None

@@ -1,4 +1,6 @@
 """Silver: records that keep the rules of their dataset, each event once; the rest is dead-lettered."""
+# pyspark types its rows as unknown:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import logging
 import os

@@ -1,5 +1,7 @@
 """The Spark session of a job: a client of a Spark Connect server, or a driver of its own."""
 
+from grpc import RpcError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from jobs import settings
@@ -34,9 +36,6 @@ def session(name: str) -> SparkSession:
 
 
 def _connected(builder: SparkSession.Builder, remote: str) -> SparkSession:
-    from pyspark.errors import PySparkException  # noqa: PLC0415
-    from grpc import RpcError
-
     try:
         connected = builder.getOrCreate()
         for name, value in SESSION.items():

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import boto3
 import httpx
@@ -97,8 +98,7 @@ def demo() -> None:
     console.print(f"Telegram has {sent:,} messages. The workflow [b]messages[/b] begins.")
     ended = run.run("messages", param=[f"at_least={sent}"])
     console.print(ended.text())
-    verified = next(step["result"] for step in ended.steps if step["name"] == "ledger-verify")
-    assert isinstance(verified, dict)
+    verified: Any = next(step["result"] for step in ended.steps if step["name"] == "ledger-verify")
     books = balance(sent, verified["counts"])
     table = Table("what must agree", "figures", "")
     for what, figures, agrees in books.lines():
@@ -123,8 +123,7 @@ Look on:  Prefect's UI   {ui}
 def balance(sent: int, counts: dict[str, int]) -> Books:
     """Ask the topic and the queue, once the connector has sent all it was given."""
     topic, refused = (
-        sum(end - first for first, end in kafka.watermarks(name).values())
-        for name in ("messages", "messages.sqs.dlq")
+        sum(end - first for first, end in kafka.watermarks(name).values()) for name in ("messages", "messages.sqs.dlq")
     )
     accepted = settled(in_queue, topic - refused)
     return Books(

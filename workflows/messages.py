@@ -3,7 +3,7 @@
 from hera.workflows import DAG, Parameter
 
 from jobs import bronze, cluster, connectors, gold, ledger, silver, sqs, topics
-from workflows.step import cron, pipeline, step
+from workflows.step import chain, cron, pipeline, step
 
 with (
     pipeline(
@@ -32,6 +32,6 @@ with (
     export = step(sqs.export, table=f"gold/{topic}", queue=queue, create=True)
     verify = step(ledger.verify, topic=topic, queue=queue)
 
-    check >> declare >> connect >> load >> clean >> build >> export >> verify
+    chain(check, declare, connect, load, clean, build, export, verify)
 
 schedule = cron(workflow, "0 * * * *")

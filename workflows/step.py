@@ -2,6 +2,7 @@
 
 import inspect
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -36,6 +37,12 @@ def step(job: Job[..., Any], name: str = "", **arguments: str | float) -> Task:
     return Task(name=name or job.name, template=template(job), arguments=arguments)
 
 
+def chain(*tasks: Task) -> None:
+    """Run the tasks one after the other."""
+    for before, after in pairwise(tasks):
+        before.next(after)
+
+
 def pipeline(name: str, arguments: list[Parameter]) -> WorkflowTemplate:
     """The template of a whole pipeline: its DAG is called `main`, and its end is reported."""
     files = sorted(path.name for path in (DECLARED / name).glob("*.yaml"))
@@ -55,9 +62,7 @@ def pipeline(name: str, arguments: list[Parameter]) -> WorkflowTemplate:
         automount_service_account_token=False,
         executor=argo.ExecutorConfig(service_account_name="workflow"),
         pod_gc=argo.PodGC(strategy="OnPodSuccess", delete_delay_duration="60s"),
-        ttl_strategy=argo.TTLStrategy(
-            seconds_after_success=DAY, seconds_after_failure=7 * DAY
-        ),
+        ttl_strategy=argo.TTLStrategy(seconds_after_success=DAY, seconds_after_failure=7 * DAY),
         active_deadline_seconds=6 * 60 * 60,
         security_context=argo.PodSecurityContext(
             run_as_non_root=True,
@@ -67,7 +72,7 @@ def pipeline(name: str, arguments: list[Parameter]) -> WorkflowTemplate:
             seccomp_profile=argo.SeccompProfile(type="RuntimeDefault"),
         ),
         volumes=[
-            argo.Volume(name="tmp", empty_dir=argo.EmptyDirVolumeSource(size_limit="1Gi")),
+            argo.Volume(name="tmp", empty_dir=argo.EmptyDirVolumeSource(size_limit=argo.Quantity("1Gi"))),
             argo.Volume(
                 name="declared",
                 config_map=argo.ConfigMapVolumeSource(
@@ -111,9 +116,7 @@ def container(job: Job[..., Any], **options: str) -> Container:
         args=[f"{flag(name)}={value}" for name, value in options.items()],
         env=[Env(name="HEADRACE_RUN", value="{{workflow.name}}")],
         env_from=[SecretEnvFrom(name=service) for service in job.needs],
-        resources=Resources(
-            cpu_request=job.cpu, memory_request=job.memory, memory_limit=job.memory
-        ),
+        resources=Resources(cpu_request=job.cpu, memory_request=job.memory, memory_limit=job.memory),
         active_deadline_seconds=job.minutes * 60,
         retry_strategy=retry(job.retries),
         security_context=argo.SecurityContext(
@@ -136,7 +139,7 @@ def retry(limit: int) -> RetryStrategy:
         limit=limit,
         retry_policy="Always",
         expression=f"!(asInt(lastRetry.exitCode) in [{verdicts}])",
-        backoff=argo.Backoff(duration="5s", factor=2, max_duration="5m"),
+        backoff=argo.Backoff(duration="5s", factor=argo.IntOrString(2), max_duration="5m"),
     )
 
 
