@@ -28,10 +28,13 @@ def pyspark_home() -> Path:
     return Path(spec.origin).parent
 
 
-def retrieve(jars: Sequence[Jar], into: Path, cache: Path, *, settings: Path | None, seen: str) -> Iterator[str]:
+def retrieve(
+    jars: Sequence[Jar], into: Path, cache: Path, *, settings: Path | None, lock: int, seen: str
+) -> Iterator[str]:
     """Fetch jars into `into`, a folder a class path; yields each log line that holds `seen`.
 
-    Without `settings` it is transitive: each jar brings what its POM asks for.
+    Without `settings` it is transitive: each jar brings what its POM asks for. Ivy holds the file descriptor `lock`
+    too, so that if this process is killed, the next one waits until Ivy has stopped writing.
 
     Raises:
         JobError: Ivy could not have them all; it says which.
@@ -45,7 +48,12 @@ def retrieve(jars: Sequence[Jar], into: Path, cache: Path, *, settings: Path | N
             *("-retrieve", f"{into}/[conf]/{NAME}"),
         ]
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            pass_fds=(lock,),
         )
         said: list[str] = []
         try:

@@ -45,13 +45,13 @@ def fetch() -> None:
         return
     jars = parse(LOCK.read_text())
     done.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(done.parent / "lock"):
+    with _alone(done.parent / "lock") as held:
         if done.is_dir():
             return
         for left in done.parent.glob("*.partial"):
             shutil.rmtree(left)
         partial, began = done.with_suffix(".partial"), time.monotonic()
-        found = _retrieve(jars, partial / "flat", cache() / "ivy", settings=SETTINGS)
+        found = _retrieve(jars, partial / "flat", cache() / "ivy", settings=SETTINGS, lock=held)
         for jar in jars:
             path = found / configuration(jar.folder) / jar.name
             _verify(path, jar)
@@ -65,11 +65,19 @@ def fetch() -> None:
 
 
 @app.command
+def where() -> None:
+    """Print the folder of the jars, for those who start the services by other means."""
+    sys.stdout.write(f"{home()}\n")
+
+
+@app.command
 def lock() -> None:
     """Make jars.lock anew from jars.roots, transitively; for the maintainer."""
     roots, work = parse(ROOTS.read_text()), cache() / "relock"
     shutil.rmtree(work / "flat", ignore_errors=True)
-    found = _retrieve(roots, work / "flat", work / "ivy", settings=None)
+    work.mkdir(parents=True, exist_ok=True)
+    with _alone(work / "lock") as held:
+        found = _retrieve(roots, work / "flat", work / "ivy", settings=None, lock=held)
     jars: list[Jar] = []
     for folder in sorted({root.folder for root in roots}):
         for path in sorted((found / configuration(folder)).glob("*.jar")):
@@ -80,9 +88,11 @@ def lock() -> None:
     say(f"jars.lock: {len(jars)} jars")
 
 
-def _retrieve(jars: list[Jar], into: Path, store: Path, *, settings: Path | None) -> Path:
+def _retrieve(jars: list[Jar], into: Path, store: Path, *, settings: Path | None, lock: int) -> Path:
     said = time.monotonic()
-    for count, _ in enumerate(ivy.retrieve(jars, into, store, settings=settings, seen="[SUCCESSFUL"), start=1):
+    for count, _ in enumerate(
+        ivy.retrieve(jars, into, store, settings=settings, lock=lock, seen="[SUCCESSFUL"), start=1
+    ):
         if time.monotonic() - said > (1 if sys.stderr.isatty() else 10):
             said = time.monotonic()
             say(f"jars: {count} of {len(jars)} fetched")
@@ -106,11 +116,15 @@ def _sha256(path: Path) -> str:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold a lock that ends with the process, however it ends."""
+def _alone(path: Path) -> Iterator[int]:
+    """Hold a lock that ends with those who hold its descriptor, however they end."""
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("jars: waiting for another that fetches them")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield file.fileno()
 
 
 if __name__ == "__main__":

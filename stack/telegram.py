@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import re
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -21,7 +22,6 @@ from starlette.routing import Route
 
 from stack.inbox import Inbox, TerminatedError
 from stack.layout import ROOT
-from stack.show import say
 from stack.updates import CHATS, message
 
 CONFLICT = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
@@ -168,10 +168,10 @@ async def serve() -> None:
     data = Path(os.environ.get("HEADRACE_DATA") or ROOT.parent / "shared" / "data")
     inbox = Inbox(Path(os.environ["HEADRACE_STATE"]) / "telegram", data)
     port = int(os.environ["HEADRACE_TELEGRAM_PORT"])
-    say(f"serving {len(inbox.updates)} updates, {inbox.confirmed} confirmed: {inbox.source}")
+    sys.stderr.write(f"serving {len(inbox.updates)} updates, {inbox.confirmed} confirmed: {inbox.source}\n")
     config = uvicorn.Config(
         application(inbox, os.environ["TELEGRAM_TOKEN"]),
-        host="127.0.0.1",
+        host=os.environ.get("HEADRACE_TELEGRAM_HOST", "127.0.0.1"),
         port=port,
         access_log=False,
         log_level="warning",

@@ -1,0 +1,25 @@
+"""The real services, started once for all tests that need them."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.services.copies import Copy
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
+    """A stack of the tests' own on ports 31000 on, or the one that HEADRACE_TEST_STATE names."""
+    if given := os.environ.get("HEADRACE_TEST_STATE"):
+        yield Copy(Path(given).absolute())
+        return
+    copy = Copy(tmp_path_factory.mktemp("stack"), 31000)
+    began = copy.make("up")
+    try:
+        assert began.returncode == 0, began.stderr
+        yield copy
+    finally:
+        ended = copy.make("down")
+    assert ended.returncode == 0, ended.stderr
