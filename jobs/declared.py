@@ -79,7 +79,7 @@ def read(file: Path, model: type[Model]) -> File[Model]:
     path = find(file)
     try:
         text = path.read_text(encoding="utf-8")
-        node = cast("yaml.Node | None", yaml.compose(text, Loader=yaml.SafeLoader))
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
         content: object = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -96,10 +96,7 @@ def read(file: Path, model: type[Model]) -> File[Model]:
     except ValidationError as error:
         names = _names(model)
         raise _malformed(
-            [
-                f"{_where(path, lines, each['loc'])}: {_key(each['loc'])}: {_why(each, names)}"
-                for each in error.errors()
-            ]
+            [f"{_where(path, lines, each['loc'])}: {_key(each['loc'])}: {_why(each, names)}" for each in error.errors()]
         ) from error
 
 

@@ -38,7 +38,7 @@ class Connector(Strict):
 class Defaults(Strict):
     """What a connector of this file has unless it says otherwise."""
 
-    config: Config = {}
+    config: Config = Field(default_factory=dict)
     owner: str = ""
 
 
@@ -50,9 +50,7 @@ class Connectors(Strict):
 
     def resolved(self) -> dict[str, dict[str, str]]:
         """Each connector's configuration by name, with the defaults and its name filled in."""
-        return {
-            each.name: self.defaults.config | each.config | {"name": each.name} for each in self.connectors
-        }
+        return {each.name: self.defaults.config | each.config | {"name": each.name} for each in self.connectors}
 
 
 def load(file: Path) -> File[Connectors]:

@@ -51,9 +51,9 @@ def hidden(key: str, value: str | None) -> str | None:
     value = re.sub(r"(://[^/@\s:]+:)(?!\$\{)[^/@\s]+@", r"\1(hidden)@", value)
     return re.sub(
         r"([?&])([\w.-]+)=([^&]*)",
-        lambda each: f"{each[1]}{each[2]}=(hidden)"
-        if SECRET.search(each[2]) and not is_reference(each[3])
-        else each[0],
+        lambda each: (
+            f"{each[1]}{each[2]}=(hidden)" if SECRET.search(each[2]) and not is_reference(each[3]) else each[0]
+        ),
         value,
     )
 
@@ -73,20 +73,22 @@ def _camel(config: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         if f"{key.removesuffix('url')}component" not in config:
             yield key, "is required: Camel starts without it and carries nothing"
         return
-    scheme, path, parameters = _endpoint(config[key])
+    yield from ((key, why) for why in _parameters(*_endpoint(config[key])))
+    if telegram_token(config) and config.get("tasks.max", "1") != "1":
+        yield "tasks.max", "must be 1: Telegram answers 409 to a second poller of one token"
+
+
+def _parameters(scheme: str, path: str, parameters: Mapping[str, str]) -> Iterator[str]:
     for name, value in parameters.items():
         if SECRET.search(name) and not is_reference(value):
-            yield key, f"{name}: {_literal('it')}"
+            yield f"{name}: {_literal('it')}"
     if not path:
-        yield key, f"{scheme}: says no name, such as {scheme}:NAME?..."
+        yield f"{scheme}: says no name, such as {scheme}:NAME?..."
     for name in REQUIRED.get(scheme, ()):
         if not parameters.get(name):
-            near = did_you_mean(name, set(parameters))
-            yield key, f"{scheme} needs the parameter {name}{near and near.replace('did you mean', 'is it')}"
+            yield f"{scheme} needs the parameter {name}{did_you_mean(name, set(parameters))}"
     if scheme == "aws2-sqs":
-        yield from ((key, why) for why in _sqs(parameters))
-    if scheme == "telegram" and config.get("tasks.max", "1") != "1":
-        yield "tasks.max", "must be 1: Telegram answers 409 to a second poller of one token"
+        yield from _sqs(parameters)
 
 
 def _sqs(parameters: Mapping[str, str]) -> Iterator[str]:

@@ -21,9 +21,7 @@ SETTLE = 30
 
 
 @job("jobs", memory="128Mi", retries=2, minutes=5, needs=("kafka",))
-def plan(
-    file: Path = Path("messages/topics.yaml"), *, prune: str = "", fail_on_changes: bool = False
-) -> Plan:
+def plan(file: Path = Path("messages/topics.yaml"), *, prune: str = "", fail_on_changes: bool = False) -> Plan:
     """Show what `topics apply` would do, as the cluster itself judges it.
 
     Args:

@@ -1,6 +1,7 @@
 """The topics that exist: read, and made to change, in batches."""
-# confluent-kafka types its futures as Future[Unknown]:
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# confluent-kafka types its futures as Future[Unknown], and exports names without saying so:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportPrivateImportUsage=false
 
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -53,7 +54,7 @@ def read(client: AdminClient, names: Collection[str]) -> dict[str, Actual]:
             configs={
                 entry.name: entry.value or ""
                 for entry in of_topic.values()
-                if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+                if ConfigSource(entry.source) is ConfigSource.DYNAMIC_TOPIC_CONFIG
             },
             effective={entry.name: entry.value or "" for entry in of_topic.values()},
             internal=name.startswith("__"),
@@ -85,9 +86,7 @@ def make(client: AdminClient, plan: Plan, *, validate_only: bool) -> None:
         )
 
 
-def _ask(
-    client: AdminClient, changes: Collection[Change], *, validate_only: bool
-) -> Iterator[tuple[str, KafkaError]]:
+def _ask(client: AdminClient, changes: Collection[Change], *, validate_only: bool) -> Iterator[tuple[str, KafkaError]]:
     options: dict[str, Any] = {"request_timeout": kafka.REQUEST}
     checked = options | {"validate_only": validate_only}
     new = [
@@ -113,9 +112,7 @@ def _ask(
                 ConfigEntry(
                     each.name,
                     each.after,
-                    incremental_operation=AlterConfigOpType.DELETE
-                    if each.after is None
-                    else AlterConfigOpType.SET,
+                    incremental_operation=AlterConfigOpType.DELETE if each.after is None else AlterConfigOpType.SET,
                 )
                 for each in change.configs
             ],
@@ -135,13 +132,13 @@ def _ask(
         futures += client.delete_topics(gone, **options).items()
     for asked, future in futures:
         if error := future.exception(timeout=kafka.REQUEST + kafka.PATIENCE):
-            yield getattr(asked, "name", asked), error.args[0]
+            yield getattr(asked, "name", asked), kafka.reason(error)
 
 
 def _entries(topic: str, future: Any) -> dict[str, ConfigEntry] | None:
     try:
         return future.result(timeout=kafka.REQUEST + kafka.PATIENCE)
     except KafkaException as error:
-        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        if kafka.reason(error).code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             return None
         raise kafka.failed(f"read the settings of topic {topic}", error) from error

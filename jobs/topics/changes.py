@@ -114,9 +114,7 @@ class Plan(Frozen):
         return "\n".join(lines)
 
 
-def diff(
-    declared: Mapping[str, Topic], actual: Mapping[str, Actual], *, file: str = "", prune: str = ""
-) -> Plan:
+def diff(declared: Mapping[str, Topic], actual: Mapping[str, Actual], *, file: str = "", prune: str = "") -> Plan:
     """What to do so that the actual topics become the declared ones.
 
     Args:

@@ -40,7 +40,7 @@ class Topic(Strict):
     name: Name
     partitions: Count | None = None
     replication_factor: Count | None = None
-    configs: dict[str, Setting] = {}
+    configs: dict[str, Setting] = Field(default_factory=dict)
     owner: str = ""
     protected: bool = False
     description: str = ""
@@ -51,7 +51,7 @@ class Defaults(Strict):
 
     partitions: Count | None = None
     replication_factor: Count | None = None
-    configs: dict[str, Setting] = {}
+    configs: dict[str, Setting] = Field(default_factory=dict)
     owner: str = ""
     protected: bool = False
 
@@ -64,12 +64,10 @@ class Topics(Strict):
 
     def resolved(self) -> dict[str, Topic]:
         """Each topic by name, with the defaults filled in."""
-        filled = self.defaults.model_dump()
+        defaults = self.defaults.model_dump()
         return {
-            topic.name: Topic(
-                **filled
-                | topic.model_dump(exclude_unset=True)
-                | {"configs": self.defaults.configs | topic.configs}
+            topic.name: Topic.model_validate(
+                defaults | topic.model_dump(exclude_unset=True) | {"configs": self.defaults.configs | topic.configs}
             )
             for topic in self.topics
         }

@@ -1,0 +1,26 @@
+"""Kafka's clients, made from the environment: I/O only, no decisions."""
+
+from jobs.kafka.client import HINT, PATIENCE, REQUEST, admin, answer, consumer, failed, producer, reason
+from jobs.kafka.delivery import Deliveries, Record, Sender, produce, sending
+from jobs.kafka.offsets import describe, records, topic_id, watermarks
+
+__all__ = [
+    "HINT",
+    "PATIENCE",
+    "REQUEST",
+    "Deliveries",
+    "Record",
+    "Sender",
+    "admin",
+    "answer",
+    "consumer",
+    "describe",
+    "failed",
+    "produce",
+    "producer",
+    "reason",
+    "records",
+    "sending",
+    "topic_id",
+    "watermarks",
+]
