@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
@@ -24,6 +25,7 @@ def build_() -> None:
     timed("images of the cluster", images.system)
     for name in images.names():
         timed(f"image {images.tag(name)}", partial(images.project, name))
+    timed("definitions of Argo", system.definitions)
 
 
 @app.command
@@ -37,12 +39,14 @@ def up() -> None:
         build_()
         began = time.monotonic()
         timed("node", node.start)
-        timed("images of the cluster", lambda: images.load(images.system()))
-        timed("names", system.install_names)
-        timed("argo", system.install_argo)
-        timed("namespaces", system.install_namespaces)
-        timed("images of the project", load)
-        timed("ready", system.await_ready)
+        with ThreadPoolExecutor() as pool:
+            timed("images of the cluster", lambda: images.load(images.system()))
+            loading = pool.submit(timed, "images of the project", load)
+            timed("names", system.install_names)
+            timed("argo", system.install_argo)
+            timed("namespaces", system.install_namespaces)
+            timed("ready", system.await_ready)
+            loading.result()
     print(f"the cluster is up in {time.monotonic() - began:.1f} s: export KUBECONFIG={state() / 'kubeconfig'}")
 
 

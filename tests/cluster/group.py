@@ -18,7 +18,7 @@ def folders() -> list[Path]:
     """The group in every hierarchy: one with cgroup v2, one a controller with v1."""
     if (GROUPS / "cgroup.controllers").exists():
         return [GROUPS / name()]
-    hierarchies = {each.resolve() for each in GROUPS.iterdir() if each.is_dir() and each.name != "unified"}
+    hierarchies = {each.resolve() for each in GROUPS.iterdir() if each.is_dir()}
     return [hierarchy / name() for hierarchy in sorted(hierarchies)]
 
 

@@ -62,6 +62,13 @@ def inside(*command: str) -> list[str]:
     return ["nsenter", "-t", str(init()), "-m", "-n", "-p", "-u", "-i", *command]
 
 
+def offer(bridged: dict[str, int]) -> None:
+    """Change which ports of the host's loopback can be reached from inside, while the node runs."""
+    Path(f"/proc/{init()}/root/run/headrace/bridges.conf").write_text(bridges.configuration(bridged))
+    control = [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(CONF / "supervisord.conf"), "update"]
+    subprocess.run(inside(*control), env={"CLUSTER_GROUP": group.name(), "PATH": PATH}, check=True, stdout=subprocess.DEVNULL)
+
+
 def init() -> int:
     """The process that is PID 1 inside, by its number out here.
 

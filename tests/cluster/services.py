@@ -40,10 +40,10 @@ def address(name: str) -> str:
     return f"{name}.stack.svc:{offered()[name]}"
 
 
-def objects() -> list[dict[str, Any]]:
+def objects(services: dict[str, int]) -> list[dict[str, Any]]:
     """The namespace `stack`, where each service that the host offers has a name."""
     made: list[dict[str, Any]] = [_object("v1", "Namespace", {"name": "stack"})]
-    for name, port in offered().items():
+    for name, port in services.items():
         where = {"name": name, "namespace": "stack"}
         ports = [{"name": "main", "port": port}]
         slice_of = where | {"labels": {"kubernetes.io/service-name": name}}

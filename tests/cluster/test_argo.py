@@ -1,0 +1,101 @@
+"""Argo runs workflows here: real pods, results by the executor, retries."""
+
+import json
+import os
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.cluster import build, images, kube
+from tests.cluster.pods import RESTRICTED
+from tests.cluster.place import kubeconfig
+
+pytestmark = pytest.mark.usefixtures("cluster")
+
+
+def submit(*templates: dict[str, Any]) -> dict[str, Any]:
+    """Submit by the `argo` command line, wait, and return the workflow as the API has it."""
+    workflow = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"generateName": "test-", "namespace": "headrace"},
+        "spec": {
+            "entrypoint": "main",
+            "serviceAccountName": "workflow",
+            "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
+            "templates": templates,
+        },
+    }
+    environment = os.environ | {"KUBECONFIG": str(kubeconfig())}
+    command = [build.program("argo"), "submit", "-n", "headrace", "--wait", "-o", "name", "-"]
+    done = subprocess.run(
+        command, input=json.dumps(workflow), env=environment, capture_output=True, text=True, timeout=300
+    )
+    name = done.stdout.split()[0]
+    return kube.get("workflow", name, "-n", "headrace")
+
+
+def container(name: str, script: str, **rest: Any) -> dict[str, Any]:
+    """A template that runs a Python script in the jobs' own image."""
+    return {
+        "name": name,
+        "container": {
+            "image": images.tag("jobs"),
+            "command": ["python", "-c", script],
+            "securityContext": RESTRICTED,
+        },
+        **rest,
+    }
+
+
+def nodes(workflow: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Its pods as Argo tells them, by the name of their step."""
+    return {each["displayName"]: each for each in workflow["status"]["nodes"].values() if each["type"] == "Pod"}
+
+
+def test_a_workflow_of_two_pods_passes_a_result_on() -> None:
+    tasks = [
+        {"name": "say", "template": "say"},
+        {
+            "name": "hear",
+            "template": "hear",
+            "dependencies": ["say"],
+            "arguments": {"parameters": [{"name": "word", "value": "{{tasks.say.outputs.result}}"}]},
+        },
+    ]
+    workflow = submit(
+        {"name": "main", "dag": {"tasks": tasks}},
+        container("say", "import os; print(f'hello from {os.getuid()}')"),
+        container(
+            "hear",
+            "print('heard: {{inputs.parameters.word}}')",
+            inputs={"parameters": [{"name": "word"}]},
+        ),
+    )
+    assert workflow["status"]["phase"] == "Succeeded"
+    assert {name: node["outputs"]["result"] for name, node in nodes(workflow).items()} == {
+        "say": "hello from 10001",
+        "hear": "heard: hello from 10001",
+    }
+
+
+def test_a_step_that_fails_once_is_tried_again() -> None:
+    workflow = submit(
+        container(
+            "main",
+            "import sys; sys.exit(0 if '{{retries}}' == '1' else 7)",
+            retryStrategy={"limit": 2, "retryPolicy": "Always"},
+        )
+    )
+    assert workflow["status"]["phase"] == "Succeeded"
+    codes = {name[-3:]: node["outputs"]["exitCode"] for name, node in nodes(workflow).items()}
+    assert codes == {"(0)": "7", "(1)": "0"}
+
+
+def test_the_jobs_command_line_is_in_its_image() -> None:
+    template = container("main", "")
+    template["container"]["command"] = ["headrace", "cluster", "check", "--help"]
+    workflow = submit(template)
+    assert workflow["status"]["phase"] == "Succeeded", workflow["status"]
+    assert "headrace cluster check" in nodes(workflow).popitem()[1]["outputs"]["result"]
