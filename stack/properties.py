@@ -23,6 +23,9 @@ def node(layout: Layout, name: str) -> dict[str, object]:
         "node.id": int(number) + (100 if role == "controller" else 0),
         "controller.quorum.bootstrap.servers": layout.controllers,
         "controller.listener.names": "CONTROLLER",
+        # The defaults, 1 and 2 s, are missed where two cores start seven JVMs: elections without end.
+        "controller.quorum.election.timeout.ms": 5000,
+        "controller.quorum.fetch.timeout.ms": 10000,
         "listeners": ",".join(listeners),
         "advertised.listeners": ",".join(listeners),
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",

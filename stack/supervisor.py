@@ -107,12 +107,16 @@ def processes(state: Path) -> list[Process] | None:
 
 
 def start_program(state: Path, name: str) -> None:
-    """Start a program that does not start by itself; harmless when it runs."""
+    """Start a program that does not start by itself, and wait until it runs; harmless when it does.
+
+    Raises:
+        JobError: It ended at once.
+    """
     try:
-        _ask(state).supervisor.startProcess(name, False)
+        _ask(state).supervisor.startProcess(name)
     except Fault as fault:
         if "ALREADY_STARTED" not in fault.faultString:
-            raise JobError(f"{name} did not start: {fault.faultString}", hint="make status") from fault
+            raise JobError(f"{name} did not start: {fault.faultString}", hint=f"less {state}/logs/{name}.log") from fault
 
 
 def stop(state: Path, *, seconds: float = 120) -> None:
