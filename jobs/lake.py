@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -18,6 +19,8 @@ from jobs.windows import Window
 
 # The transaction identifier under which every load of a table is numbered.
 APPLICATION = "headrace"
+# How Delta says that another writer was there first; also when both make the table.
+CONFLICT = re.compile(r"io\.delta\.exceptions\.|DELTA_(CONCURRENT|PROTOCOL_CHANGED|METADATA_CHANGED)")
 FOREVER = {"delta.logRetentionDuration": "interval 36500 days"}  # the log is the ledger
 
 
@@ -103,7 +106,7 @@ class Table:
         try:
             mode.save(self.uri)
         except PySparkException as error:
-            if "CONCURRENT" in (error.getCondition() or "").upper():
+            if CONFLICT.search(str(error)):
                 raise _lost(self.name, entry) from error
             raise
         if entry.id not in (each.id for each in self.ledger()):

@@ -1,0 +1,122 @@
+"""The workflow `messages` as a person runs it."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.services.copies import ROOT, Copy, eventually, run
+
+
+def books(shown: str) -> dict[str, str]:
+    """The fingerprints and figures that the demo prints."""
+    hashes = dict(re.findall(r"^(\w+/messages)\s+([0-9A-F]+)", shown, re.MULTILINE))
+    return hashes | {"figures": "".join(re.findall(r"[\d,]+ = [\d,+ ]+", shown))}
+
+
+def test_the_demo_balances_its_books_and_a_second_one_changes_nothing(stack: Copy) -> None:
+    first = stack.make("demo")
+    assert first.returncode == 0, first.stdout + first.stderr
+    second = stack.make("demo")
+    assert second.returncode == 0, second.stdout + second.stderr
+
+    assert len(books(first.stdout)) == 4
+    assert books(second.stdout) == books(first.stdout)
+    assert "✘" not in first.stdout
+
+
+def test_a_parameter_that_the_workflow_has_not_is_refused(stack: Copy) -> None:
+    done = stack.headrace("run", "messages", "--param", "quue=x")
+
+    assert done.returncode == 2
+    assert "no parameter quue; it has: topic, queue, at_least" in done.stderr
+    assert "headrace run messages --param queue=x" in done.stderr
+
+
+def test_a_workflow_that_is_not_there_is_refused(stack: Copy) -> None:
+    done = stack.headrace("run", "mesages")
+
+    assert done.returncode == 2
+    assert "there is no workflow mesages; there is: messages" in done.stderr
+
+
+def test_without_a_stack_it_says_how_to_start_one(tmp_path: Path) -> None:
+    done = run(".venv/bin/headrace", "run", "messages", HEADRACE_STATE=str(tmp_path))
+
+    assert done.returncode == 1
+    assert "Prefect's server is not known" in done.stderr
+    assert "next: make up" in done.stderr
+
+
+def test_with_a_stack_that_is_down_it_says_so(stack: Copy, tmp_path: Path) -> None:
+    text = (stack.state / "stack.env").read_text()
+    nowhere = re.sub(r"(127\.0\.0\.1):\d+", r"\1:9", text)
+    (tmp_path / "stack.env").write_text(nowhere)
+
+    done = run(".venv/bin/headrace", "run", "messages", HEADRACE_STATE=str(tmp_path))
+    spark = run(".venv/bin/headrace", "ledger", "verify", "--topic=messages", HEADRACE_STATE=str(tmp_path))
+
+    assert done.returncode == 1
+    assert "does not answer" in done.stderr
+    assert spark.returncode == 1
+    assert "no Spark Connect server answers at sc://127.0.0.1:9" in spark.stderr
+
+
+def step_of(parent: psutil.Process, *words: str) -> psutil.Process | None:
+    for child in parent.children():
+        if set(words) <= {*child.cmdline()}:
+            return child
+    return None
+
+
+def test_a_step_killed_within_a_run_is_tried_again_and_the_run_succeeds(stack: Copy) -> None:
+    environment = {"HEADRACE_STATE": str(stack.state)}
+    process = subprocess.Popen(
+        [ROOT / ".venv/bin/headrace", "run", "messages", "--output=json"],
+        cwd=ROOT,
+        env={**psutil.Process().environ(), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    eventually(lambda: step_of(psutil.Process(process.pid), "silver", "clean"), seconds=90).kill()
+
+    shown, said = process.communicate(timeout=200)
+
+    assert process.returncode == 0, said
+    assert "silver-clean: ended with status -9" in said
+    ended = json.loads(shown)
+    assert ended["status"] == "Succeeded"
+    assert {step["status"] for step in ended["steps"]} == {"Succeeded"}
+
+
+def test_a_step_that_fails_ends_the_run_and_the_exit_handler_reports_it(stack: Copy) -> None:
+    done = stack.headrace("run", "messages", "--param=topic=no-such-topic", "--output=json")
+
+    assert done.returncode == 1
+    ended = json.loads(done.stdout)
+    status = {step["name"]: step["status"] for step in ended["steps"]}
+    assert status["bronze-load"] == "Failed"
+    assert status["silver-clean"] == status["ledger-verify"] == "Omitted"
+    report = next(step["result"] for step in ended["steps"] if step["name"].startswith("runs-report"))
+    assert report["status"] == "Failed"
+    assert "no-such-topic" in report["failures"]["bronze-load"]
+
+
+@pytest.mark.parametrize("workflow", ["messages"])
+def test_prefects_ui_can_start_it_with_a_form(stack: Copy, workflow: str) -> None:
+    import httpx
+
+    def deployment() -> dict[str, object]:
+        asked = httpx.get(f"{stack.env['PREFECT_API_URL']}/deployments/name/{workflow}/local")
+        return asked.json() if asked.status_code == 200 else {}
+
+    found = eventually(deployment, seconds=60)
+
+    schema = found["parameter_openapi_schema"]
+    assert isinstance(schema, dict)
+    assert [*schema["properties"]] == ["topic", "queue", "at_least"]
+    assert "Where the messages are." in str(schema["properties"]["topic"])
