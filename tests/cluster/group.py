@@ -30,7 +30,7 @@ def create() -> list[Path]:
             for kind in ("cpuset.cpus", "cpuset.mems"):  # with v1 they start empty, and nothing can join
                 if (each / kind).exists() and not (each / kind).read_text().strip():
                     (each / kind).write_text((each.parent / kind).read_text())
-        if (folder / "cgroup.subtree_control").exists():
+        if (GROUPS / "cgroup.subtree_control").exists():
             for controlled in (GROUPS, folder):
                 available = (controlled / "cgroup.controllers").read_text().split()
                 (controlled / "cgroup.subtree_control").write_text(" ".join(f"+{each}" for each in available))
@@ -39,12 +39,14 @@ def create() -> list[Path]:
 
 def processes() -> set[int]:
     """The processes in it, wherever they stand below it."""
-    return {
-        int(process)
-        for folder in folders()
-        for file in folder.rglob("cgroup.procs")
-        for process in file.read_text().split()
-    }
+    found: set[int] = set()
+    for folder in folders():
+        for path, _, _ in os.walk(folder):
+            try:
+                found |= {int(process) for process in Path(path, "cgroup.procs").read_text().split()}
+            except OSError:  # a pod's group has just gone
+                continue
+    return found
 
 
 def end(patience: float = 20) -> None:
@@ -65,9 +67,8 @@ def end(patience: float = 20) -> None:
         time.sleep(0.05)
     while leftover := [folder for folder in folders() if folder.exists()]:
         for folder in leftover:
-            for each in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
-                _remove(each)
-            _remove(folder)
+            for path, _, _ in os.walk(folder, topdown=False):
+                _remove(Path(path))
         if time.monotonic() > give_up:
             raise TimeoutError(f"control groups {', '.join(map(str, leftover))} can't be removed")
 

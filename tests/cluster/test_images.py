@@ -81,7 +81,9 @@ def test_spark_runs_in_its_image_with_its_jars() -> None:
         "from pyspark.sql import SparkSession\n"
         "spark = SparkSession.builder.master('local[1]').config('spark.ui.enabled', 'false')"
         ".config('spark.driver.bindAddress', '127.0.0.1').config('spark.driver.host', '127.0.0.1')"
-        ".config('spark.driver.extraClassPath', '/opt/jars/*').getOrCreate()\n"
+        ".config('spark.driver.extraClassPath', '/opt/jars/*')"
+        ".config('spark.sql.extensions', 'io.delta.sql.DeltaSparkSessionExtension')"
+        ".config('spark.sql.catalog.spark_catalog', 'org.apache.spark.sql.delta.catalog.DeltaCatalog').getOrCreate()\n"
         "spark.range(10).write.format('delta').save('/tmp/t')\n"
         "print(spark.read.format('delta').load('/tmp/t').count())\n"
     )

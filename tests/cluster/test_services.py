@@ -104,7 +104,7 @@ def test_a_pod_calls_a_server_on_the_hosts_loopback(offer: Offer, web: int) -> N
 
 
 def test_a_pod_does_not_reach_what_is_not_offered(offer: Offer, web: int) -> None:
-    ended = pods.run("headrace/busybox:1", "wget", "-T", "5", "-qO-", f"http://10.250.0.2:{web}/there")
+    ended = pods.run("headrace/busybox:1", "wget", "-T", "5", "-O-", f"http://10.250.0.2:{web}/there")
     assert ended.phase == "Failed"
     assert "refused" in ended.story
 

@@ -12,6 +12,7 @@ import (
 )
 
 func main() {
-	dnsserver.Directives = []string{"ready", "errors", "cache", "template", "kubernetes"}
+	// The order in which a question passes them: what the cluster does not know, the template answers.
+	dnsserver.Directives = []string{"ready", "errors", "cache", "kubernetes", "template"}
 	coremain.Run()
 }
