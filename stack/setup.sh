@@ -43,6 +43,7 @@ need_uv() {
   rm -rf .cache/uv
   python3 -m venv .cache/uv
   .cache/uv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$UV_VERSION" >&2
+  say "uv is not on PATH: where the README says 'uv run headrace', use .venv/bin/headrace, or add .cache/uv/bin to PATH"
 }
 
 need_venv() {

@@ -116,7 +116,8 @@ def start_program(state: Path, name: str) -> None:
         _ask(state).supervisor.startProcess(name)
     except Fault as fault:
         if "ALREADY_STARTED" not in fault.faultString:
-            raise JobError(f"{name} did not start: {fault.faultString}", hint=f"less {state}/logs/{name}.log") from fault
+            log = state / "logs" / f"{name}.log"
+            raise JobError(f"{name} did not start: {fault.faultString}", hint=f"less {log}") from fault
 
 
 def stop(state: Path, *, seconds: float = 120) -> None:
