@@ -1,6 +1,7 @@
 """Starting and stopping one copy of the stack."""
 
 import fcntl
+import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -68,6 +69,7 @@ def _clear(state: Path) -> bool:
         processes.end(left)
     for trace in (supervisor.socket_path(state), state / "supervisord.pid", state / "stack.env"):
         trace.unlink(missing_ok=True)
+    shutil.rmtree(state / "spark/tmp", ignore_errors=True)  # what a killed Spark leaves grows
     return bool(left)
 
 
