@@ -64,7 +64,10 @@ def status() -> int:
     """Say what runs, how much memory it takes, and where it can be reached."""
     if not node.running():
         left = group.processes()
-        print(f"no cluster answers at port {port()}" + (f"; {len(left)} processes are left: make cluster-down" if left else ""))
+        print(
+            f"no cluster answers at port {port()}"
+            + (f"; {len(left)} processes are left: make cluster-down" if left else "")
+        )
         return 1
     print(kube.kubectl("get", "nodes,deployments,pods", "--all-namespaces", "--output=wide"), end="")
     for name, mebibytes in memory.by_program().items():

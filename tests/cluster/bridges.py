@@ -23,8 +23,8 @@ def configuration(services: dict[str, int]) -> str:
 def _bridge(name: str, listen: str, listener: str, target: str, caller: str) -> list[str]:
     socket = f"/run/headrace/{name}.sock"
     commands = {
-        "in": f"{listener} {listen},fork,reuseaddr UNIX-CONNECT:{socket}",
-        "out": f"{caller} UNIX-LISTEN:{socket},fork,mode=600,unlink-early {target}",
+        "in": f"{listener} {listen},fork,reuseaddr,backlog=128 UNIX-CONNECT:{socket}",
+        "out": f"{caller} UNIX-LISTEN:{socket},fork,mode=600,unlink-early,backlog=128 {target}",
     }
     return [
         line

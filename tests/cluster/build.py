@@ -185,8 +185,12 @@ def _environment() -> dict[str, str]:
     folders = {"GOMODCACHE": "gomod", "GOCACHE": "gobuild", "GOTMPDIR": "tmp"}
     for folder in folders.values():
         (cache() / folder).mkdir(parents=True, exist_ok=True)
-    return os.environ | {name: str(cache() / folder) for name, folder in folders.items()} | {
-        "CGO_ENABLED": "0",
-        "GOFLAGS": "-buildvcs=false -modcacherw",
-        "GOTOOLCHAIN": "local",
-    }
+    return (
+        os.environ
+        | {name: str(cache() / folder) for name, folder in folders.items()}
+        | {
+            "CGO_ENABLED": "0",
+            "GOFLAGS": "-buildvcs=false -modcacherw",
+            "GOTOOLCHAIN": "local",
+        }
+    )

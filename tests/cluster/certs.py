@@ -97,7 +97,10 @@ class Authority:
 
 def kubeconfig(folder: Path, name: str, server: str) -> str:
     """The kubeconfig of one bearer, with everything in it; JSON is YAML."""
-    data = {file: base64.b64encode((folder / file).read_bytes()).decode() for file in ("ca.crt", f"{name}.crt", f"{name}.key")}
+    data = {
+        file: base64.b64encode((folder / file).read_bytes()).decode()
+        for file in ("ca.crt", f"{name}.crt", f"{name}.key")
+    }
     cluster = {"server": server, "certificate-authority-data": data["ca.crt"]}
     user = {"client-certificate-data": data[f"{name}.crt"], "client-key-data": data[f"{name}.key"]}
     return json.dumps(
@@ -106,7 +109,9 @@ def kubeconfig(folder: Path, name: str, server: str) -> str:
             "kind": "Config",
             "clusters": [{"name": "headrace", "cluster": cluster}],
             "users": [{"name": name, "user": user}],
-            "contexts": [{"name": "headrace", "context": {"cluster": "headrace", "user": name, "namespace": "headrace"}}],
+            "contexts": [
+                {"name": "headrace", "context": {"cluster": "headrace", "user": name, "namespace": "headrace"}}
+            ],
             "current-context": "headrace",
         },
         indent=2,

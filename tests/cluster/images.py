@@ -15,9 +15,7 @@ from tests.cluster.place import HERE, ROOT, ClusterError
 
 Fill = Callable[[Path], None]
 
-USERADD = re.compile(
-    r"useradd --uid (\d+) --no-create-home --home-dir (\S+) --shell /usr/sbin/nologin (\w+)"
-)
+USERADD = re.compile(r"useradd --uid (\d+) --no-create-home --home-dir (\S+) --shell /usr/sbin/nologin (\w+)")
 PIP = re.compile(r"pip install --no-cache-dir --no-deps --require-hashes -r (\S+)")
 APT_JAVA = re.compile(r"apt-get update && apt-get install .*openjdk-17-jre-headless && rm -rf .*")
 JARS = re.compile(r"cd /app && .*python -m stack\.jars && mv \S+/spark /opt/jars && .*")

@@ -16,7 +16,12 @@ CLONE_NEWNET = 0x40000000
 KERNEL = {"vm/overcommit_memory": "1", "kernel/panic": "10", "kernel/panic_on_oops": "1"}
 """What the kubelet insists on. It is shown these values instead of changing the machine's."""
 
-DATA = {"etcd": "/var/lib/etcd", "containerd": "/var/lib/containerd", "kubelet": "/var/lib/kubelet", "logs": "/var/log/headrace"}
+DATA = {
+    "etcd": "/var/lib/etcd",
+    "containerd": "/var/lib/containerd",
+    "kubelet": "/var/lib/kubelet",
+    "logs": "/var/log/headrace",
+}
 """What is kept in the state folder rather than in memory, by the name it has there."""
 
 

@@ -47,7 +47,9 @@ def apply_objects(*objects: dict[str, Any]) -> None:
 
 def rolled_out(deployment: str, namespace: str, seconds: int = 180) -> None:
     """Wait until the deployment's pods are ready."""
-    kubectl("rollout", "status", f"deployment/{deployment}", "-n", namespace, f"--timeout={seconds}s", timeout=seconds + 10)
+    kubectl(
+        "rollout", "status", f"deployment/{deployment}", "-n", namespace, f"--timeout={seconds}s", timeout=seconds + 10
+    )
 
 
 def until(seconds: float, *arguments: str) -> str:

@@ -66,7 +66,9 @@ def offer(bridged: dict[str, int]) -> None:
     """Change which ports of the host's loopback can be reached from inside, while the node runs."""
     Path(f"/proc/{init()}/root/run/headrace/bridges.conf").write_text(bridges.configuration(bridged))
     control = [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(CONF / "supervisord.conf"), "update"]
-    subprocess.run(inside(*control), env={"CLUSTER_GROUP": group.name(), "PATH": PATH}, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        inside(*control), env={"CLUSTER_GROUP": group.name(), "PATH": PATH}, check=True, stdout=subprocess.DEVNULL
+    )
 
 
 def init() -> int:

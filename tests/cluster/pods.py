@@ -36,9 +36,7 @@ def pod(image: str, *command: str, user: int = 10001, namespace: str = "headrace
                 "runAsUser": user,
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
-            "containers": [
-                {"name": "main", "image": image, "command": list(command), "securityContext": RESTRICTED}
-            ],
+            "containers": [{"name": "main", "image": image, "command": list(command), "securityContext": RESTRICTED}],
         },
     }
 

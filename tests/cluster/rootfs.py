@@ -12,9 +12,19 @@ from stack import jars, java
 from tests.cluster.machine import PATH
 from tests.cluster.place import ClusterError
 
-APPLETS = "basename cat chmod cp cut date dirname echo env false find grep head hostname id ls mkdir mktemp mv nslookup "
+APPLETS = "basename cat chmod cp cut date dirname echo env false find grep head hostname id ls mkdir mktemp mv "
 APPLETS += "nproc ps pwd readlink realpath rm sed sh sleep sort tail tar test touch tr true uname wc wget whoami xargs"
-LEFT_OUT = ("__pycache__", "config-*", "dist-packages", "ensurepip", "idlelib", "lib2to3", "site-packages", "test", "tkinter")
+LEFT_OUT = (
+    "__pycache__",
+    "config-*",
+    "dist-packages",
+    "ensurepip",
+    "idlelib",
+    "lib2to3",
+    "site-packages",
+    "test",
+    "tkinter",
+)
 PASSWD = "root:x:0:0:root:/root:/bin/sh\n"
 
 

@@ -24,9 +24,7 @@ def test_a_pod_resolves_services_and_nothing_else() -> None:
     ended = pods.run(images.tag("jobs"), "python", "-c", script)
     assert ended == pods.Ended(
         "Succeeded",
-        "kubernetes.default.svc 10.96.0.1\n"
-        "kubernetes.default.svc.cluster.local 10.96.0.1\n"
-        "example.invalid True\n",
+        "kubernetes.default.svc 10.96.0.1\nkubernetes.default.svc.cluster.local 10.96.0.1\nexample.invalid True\n",
     )
 
 

@@ -76,10 +76,19 @@ def test_its_lock_pins_what_the_project_pins(name: str) -> None:
 
 
 @pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize("name", images.names())
+def test_the_jobs_command_line_is_in_it(name: str) -> None:
+    ended = pods.run(images.tag(name), "headrace", "cluster", "check", "--help")
+    assert ended.phase == "Succeeded", ended.story
+    assert "headrace cluster check" in ended.story
+
+
+@pytest.mark.usefixtures("cluster")
 def test_spark_runs_in_its_image_with_its_jars() -> None:
     script = (
         "from pyspark.sql import SparkSession\n"
         "spark = SparkSession.builder.master('local[1]').config('spark.ui.enabled', 'false')"
+        ".config('spark.ui.showConsoleProgress', 'false')"
         ".config('spark.driver.bindAddress', '127.0.0.1').config('spark.driver.host', '127.0.0.1')"
         ".config('spark.driver.extraClassPath', '/opt/jars/*')"
         ".config('spark.sql.extensions', 'io.delta.sql.DeltaSparkSessionExtension')"

@@ -13,6 +13,8 @@ from stack import jars, java
 from tests.cluster import images, pods
 from tests.cluster.conftest import Offer, free_port
 
+ASK = "import sys, urllib.request as web; print(web.urlopen(sys.argv[1], timeout=20).read().decode(), end='')"
+
 ROUND_TRIP = """
 import sys
 from confluent_kafka import Consumer, Producer
@@ -73,7 +75,15 @@ def broker(tmp_path: Path) -> Iterator[int]:
     )
     command = [str(java.java()), "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
     command += ["-cp", f"{jars.home()}/kafka/*"]
-    formatting = ["kafka.tools.StorageTool", "format", "--standalone", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", str(properties)]
+    formatting = [
+        "kafka.tools.StorageTool",
+        "format",
+        "--standalone",
+        "-t",
+        "MkU3OEVBNTcwNTJENDM2Qg",
+        "-c",
+        str(properties),
+    ]
     subprocess.run([*command, *formatting], check=True, capture_output=True)
     log = tmp_path / "broker.log"
     with log.open("wb") as out:
@@ -99,14 +109,14 @@ def await_(what: Callable[[], bool], name: str, seconds: float = 60) -> None:
 
 def test_a_pod_calls_a_server_on_the_hosts_loopback(offer: Offer, web: int) -> None:
     address = offer("web-test", web)
-    ended = pods.run("headrace/busybox:1", "wget", "-T", "20", "-qO-", f"http://{address}/there")
+    ended = pods.run(images.tag("jobs"), "python", "-c", ASK, f"http://{address}/there")
     assert ended == pods.Ended("Succeeded", "127.0.0.1 asked for /there")
 
 
 def test_a_pod_does_not_reach_what_is_not_offered(offer: Offer, web: int) -> None:
-    ended = pods.run("headrace/busybox:1", "wget", "-T", "5", "-O-", f"http://10.250.0.2:{web}/there")
+    ended = pods.run(images.tag("jobs"), "python", "-c", ASK, f"http://10.250.0.2:{web}/there")
     assert ended.phase == "Failed"
-    assert "refused" in ended.story
+    assert "Connection refused" in ended.story
 
 
 def test_a_pod_produces_to_and_consumes_from_kafka_on_the_hosts_loopback(offer: Offer, broker: int) -> None:
