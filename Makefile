@@ -5,13 +5,32 @@ export NODES ?= 1
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status clean lock
+.PHONY: help setup demo test lint render bench up down status clean lock
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-8s %s\n", $$1, $$2 }'
 
 setup: ## Install what the project needs: .venv from requirements.lock, Java, the stack's jars
 	@stack/setup.sh
+
+demo: up ## Carry real messages through the whole pipeline once, and balance the books
+	@$(PYTHON) -m stack.demo
+
+test: setup lint ## Run all tests, on a stack of their own (ports from 31000)
+	@$(PYTHON) -m pytest
+
+lint: setup ## Check style, types and rendered files
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/pyright
+	@.venv/bin/cog --check README.md
+
+render: setup ## Write the workflows as YAML, and the generated parts of the documents
+	@$(PYTHON) -m workflows
+	@.venv/bin/cog -r README.md
+
+bench: up ## Measure; each benchmark ends in one JSON line a peer
+	@for each in $$(ls bench/*.py | grep -v -e __init__ -e line.py); do $(PYTHON) -m bench.$$(basename $$each .py) || exit 1; done
 
 up: setup ## Start the stack; PORTS=31000 STATE=.state2 NODES=3 make another one
 	@$(PYTHON) -m stack up

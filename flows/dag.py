@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import cast
 from graphlib import TopologicalSorter
+from typing import cast
 
 from hera.workflows import models as argo
 

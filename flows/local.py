@@ -9,8 +9,9 @@ from typing import Any, cast
 
 from hera.workflows import WorkflowTemplate
 from hera.workflows import models as argo
-from prefect import Flow, flow, runtime, task
+from prefect import Flow, flow, task
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture, wait
 from prefect.tasks import Task, exponential_backoff
 
@@ -60,8 +61,10 @@ def as_flow(workflow: WorkflowTemplate) -> Flow[..., Run]:
 
     body.__doc__ = _doc(model)
     vars(body)["__signature__"] = inspect.Signature(
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=str(each.value), annotation=str)
-        for name, each in declared.items()
+        [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=str(each.value), annotation=str)
+            for name, each in declared.items()
+        ]
     )
     name = str(workflow.name)
     return flow(name=name, flow_run_name=lambda: f"{name}-{uuid.uuid4().hex[:5]}")(body)
@@ -74,7 +77,7 @@ def walk(steps: list[dag.Step], handler: dag.Step | None, scope: dict[str, str])
         RunError: Not every step succeeded.
     """
     begun = time.monotonic()
-    name = str(runtime.flow_run.name)
+    name = _run_name()
     scope = {**scope, "workflow.name": name}
     futures: dict[str, PrefectFuture[Outcome]] = {}
     for step in steps:
@@ -100,6 +103,11 @@ def _perform(step: dag.Step, scope: dict[str, str], after: dict[str, Outcome]) -
     results = {f"tasks.{name}.outputs.result": each.result for name, each in after.items()}
     words, variables = step.command({**scope, **results})
     return command.run(step.name, words, variables, step.seconds)
+
+
+def _run_name() -> str:
+    context = FlowRunContext.get()
+    return context.flow_run.name if context and context.flow_run else "run"
 
 
 def _task(step: dag.Step) -> Task[Any, Outcome]:

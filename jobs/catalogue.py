@@ -38,7 +38,5 @@ def markdown() -> str:
     """The catalogue as the README shows it."""
     rows = ["| job | runs in | needs | does |", "| --- | --- | --- | --- |"]
     for job in all_jobs():
-        rows.append(
-            f"| `{' '.join(job.command[1:])}` | {job.image} | {', '.join(job.needs)} | {job.summary} |"
-        )
+        rows.append(f"| `{' '.join(job.command[1:])}` | {job.image} | {', '.join(job.needs)} | {job.summary} |")
     return "\n".join(rows)

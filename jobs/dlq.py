@@ -45,9 +45,8 @@ def letters(topic: str) -> Iterator[DeadLetter]:
     """What a topic of dead letters holds; a letter written twice comes once, as it was last."""
     last = {record.key(): record for record in kafka.records(topic) if record.key() is not None}
     for key, record in last.items():
-        headers = dict(record.headers() or [])
-        reason = (headers.get(REASON) or b"not said").decode(errors="replace")
-        yield DeadLetter(key.decode(errors="replace"), reason, record.value())
+        headers = {name: _text(value) for name, value in record.headers() or []}
+        yield DeadLetter(_text(key), headers.get(REASON, "not said"), record.value())
 
 
 def send(topic: str, dead: Iterable[DeadLetter], run: str) -> int:
@@ -73,6 +72,10 @@ def send(topic: str, dead: Iterable[DeadLetter], run: str) -> int:
             hint="headrace topics apply",
         )
     return delivered.acked
+
+
+def _text(value: bytes | str | None) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value or ""
 
 
 @job("jobs", retries=2, needs=("kafka",))

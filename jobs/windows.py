@@ -19,9 +19,7 @@ class Window:
         return self.end - self.first
 
 
-def since(
-    topic: str, done: Mapping[int, int], available: Mapping[int, tuple[int, int]]
-) -> list[Window]:
+def since(topic: str, done: Mapping[int, int], available: Mapping[int, tuple[int, int]]) -> list[Window]:
     """What has not been taken yet, by partition; empty windows are left out.
 
     Args:
@@ -30,30 +28,21 @@ def since(
         available: The first offset that is still there and the end, by partition.
     """
     windows = (
-        Window(topic, partition, done.get(partition, 0), end)
-        for partition, (_, end) in sorted(available.items())
+        Window(topic, partition, done.get(partition, 0), end) for partition, (_, end) in sorted(available.items())
     )
     return [window for window in windows if window.offsets > 0]
 
 
-def expired(
-    windows: Iterable[Window], available: Mapping[int, tuple[int, int]]
-) -> dict[int, int]:
+def expired(windows: Iterable[Window], available: Mapping[int, tuple[int, int]]) -> dict[int, int]:
     """How many offsets of each window the topic no longer holds, by partition."""
-    lost = {
-        window.partition: min(available[window.partition][0], window.end) - window.first
-        for window in windows
-    }
+    lost = {window.partition: min(available[window.partition][0], window.end) - window.first for window in windows}
     return {partition: count for partition, count in lost.items() if count > 0}
 
 
-def clip(
-    windows: Iterable[Window], available: Mapping[int, tuple[int, int]]
-) -> list[Window]:
+def clip(windows: Iterable[Window], available: Mapping[int, tuple[int, int]]) -> list[Window]:
     """The same windows without what the topic no longer holds."""
     kept = (
-        Window(each.topic, each.partition, max(each.first, available[each.partition][0]), each.end)
-        for each in windows
+        Window(each.topic, each.partition, max(each.first, available[each.partition][0]), each.end) for each in windows
     )
     return [window for window in kept if window.offsets > 0]
 

@@ -23,9 +23,7 @@ def messages(*sizes: int) -> list[Message]:
         ([], []),
     ],
 )
-def test_a_batch_holds_ten_entries_and_as_many_bytes_as_the_queue_takes(
-    sizes: list[int], expected: list[int]
-) -> None:
+def test_a_batch_holds_ten_entries_and_as_many_bytes_as_the_queue_takes(sizes: list[int], expected: list[int]) -> None:
     assert [len(batch) for batch in sqs.batches(messages(*sizes), 100)] == expected
 
 

@@ -122,4 +122,5 @@ def test_a_pod_does_not_reach_what_is_not_offered(offer: Offer, web: int) -> Non
 def test_a_pod_produces_to_and_consumes_from_kafka_on_the_hosts_loopback(offer: Offer, broker: int) -> None:
     address = offer("kafka-test", broker)
     ended = pods.run(images.tag("jobs"), "python", "-c", ROUND_TRIP, address)
+    assert ended.phase == "Succeeded", ended.story
     assert ended == pods.Ended("Succeeded", f"1000 {sum(range(1000))}\n")

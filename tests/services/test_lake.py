@@ -27,7 +27,13 @@ BAD = {
 def good(number: int) -> bytes:
     chat = {"id": str(number % 7), "type": "group"}
     sender = {"id": number % 5, "username": f"u{number % 5}"}
-    event = {"message_id": number, "date": 1767225600 + number * 60, "from": sender, "chat": chat, "text": f"é {number}"}
+    event = {
+        "message_id": number,
+        "date": 1767225600 + number * 60,
+        "from": sender,
+        "chat": chat,
+        "text": f"é {number}",
+    }
     return json.dumps(event).encode()
 
 
@@ -38,7 +44,7 @@ class Topic:
         self.stack = stack
         self.name = f"t-{uuid4().hex[:8]}"
         self.queue = f"{self.name}-gold"
-        self.config = {"bootstrap.servers": stack.env["KAFKA_BOOTSTRAP_SERVERS"]}
+        self.config: dict[str, Any] = {"bootstrap.servers": stack.env["KAFKA_BOOTSTRAP_SERVERS"]}
         self.admin = AdminClient(self.config)
         self.create()
 
@@ -205,7 +211,7 @@ def test_a_table_that_lost_a_row_does_not_verify(topic: Topic) -> None:
         topic.do(step)
     lake = topic.stack.env["LAKE_URI"]
     spark = SparkSession.builder.remote(topic.stack.env["SPARK_REMOTE"]).getOrCreate()
-    spark.sql(f"DELETE FROM delta.`{lake}/silver/{topic.name}` WHERE message_id = 3").collect()
+    spark.sql(f"DELETE FROM delta.`{lake}/silver/{topic.name}` WHERE message_id = 3").collect()  # noqa: S608
 
     broken = topic.stack.headrace(*topic.words("verify"))
 

@@ -82,7 +82,9 @@ def test_a_step_killed_within_a_run_is_tried_again_and_the_run_succeeds(stack: C
         stderr=subprocess.PIPE,
         text=True,
     )
-    eventually(lambda: step_of(psutil.Process(process.pid), "silver", "clean"), seconds=90).kill()
+    step = eventually(lambda: step_of(psutil.Process(process.pid), "silver", "clean"), seconds=90)
+    assert step
+    step.kill()
 
     shown, said = process.communicate(timeout=200)
 

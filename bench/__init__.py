@@ -1,0 +1,1 @@
+"""Paired measurements: two commands in turn in one run, outputs compared before times count."""
