@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from cyclopts import App
 
+from stack.show import say
 from tests.cluster import build, group, images, kube, machine, memory, node, system
-from tests.cluster.place import ClusterError, cache, locked, port, state
+from tests.cluster.place import ClusterError, cache, kubeconfig, locked, port, state
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ def up() -> None:
     machine.require_root()
     with locked(state()):
         if node.running():
-            print(f"the cluster runs: export KUBECONFIG={state() / 'kubeconfig'}")
+            say(f"the cluster runs: export KUBECONFIG={state() / 'kubeconfig'}")
             return
         build_()
         began = time.monotonic()
@@ -47,7 +48,7 @@ def up() -> None:
             timed("namespaces", system.install_namespaces)
             timed("ready", system.await_ready)
             loading.result()
-    print(f"the cluster is up in {time.monotonic() - began:.1f} s: export KUBECONFIG={state() / 'kubeconfig'}")
+    say(f"the cluster is up in {time.monotonic() - began:.1f} s: export KUBECONFIG={state() / 'kubeconfig'}")
 
 
 @app.command
@@ -56,23 +57,19 @@ def down() -> None:
     machine.require_root()
     with locked(state()):
         node.end()
-    print(f"no process, mount or control group of {group.name()} is left; logs: {state() / 'logs'}")
+    say(f"no process, mount or control group of {group.name()} is left; logs: {state() / 'logs'}")
 
 
 @app.command
 def status() -> int:
     """Say what runs, how much memory it takes, and where it can be reached."""
     if not node.running():
-        left = group.processes()
-        print(
-            f"no cluster answers at port {port()}"
-            + (f"; {len(left)} processes are left: make cluster-down" if left else "")
-        )
+        left = len(group.processes())
+        say(f"no cluster answers at port {port()}; processes left: {left}" + (" (make cluster-down)" if left else ""))
         return 1
-    print(kube.kubectl("get", "nodes,deployments,pods", "--all-namespaces", "--output=wide"), end="")
-    for name, mebibytes in memory.by_program().items():
-        print(f"{mebibytes:7.0f} MiB  {name}")
-    print(f"export KUBECONFIG={state() / 'kubeconfig'}")
+    listed = kube.kubectl("get", "nodes,deployments,pods", "--all-namespaces", "--output=wide")
+    sizes = "".join(f"{size:7.0f} MiB  {name}\n" for name, size in memory.by_program().items())
+    sys.stdout.write(f"{listed}{sizes}export KUBECONFIG={kubeconfig()}\n")
     return 0
 
 
@@ -86,7 +83,7 @@ def timed(what: str, work: Callable[[], T]) -> T:
     """Do the work, and say how long it took."""
     began = time.monotonic()
     done = work()
-    print(f"{time.monotonic() - began:6.1f} s  {what}", flush=True)
+    say(f"{time.monotonic() - began:6.1f} s  {what}")
     return done
 
 
@@ -94,5 +91,5 @@ if __name__ == "__main__":
     try:
         sys.exit(app())
     except ClusterError as error:
-        print(f"cluster: {error}", file=sys.stderr)
+        say(f"cluster: {error}")
         sys.exit(1)

@@ -1,7 +1,7 @@
 """Ways between the node's network and the host's loopback: nothing of either is open to another machine.
 
-Each is a pair of socat that meet at a socket in the node's own /run. The API comes out at a port of the host's loopback;
-a service of the host's loopback goes in at 10.250.0.2, as a Service of the namespace `stack`: `kafka.stack.svc`.
+Each is a pair of socat that meet at a socket in the node's own /run. The API comes out at a port of the host's
+loopback; a service of the host's loopback goes in at 10.250.0.2, as a Service: `connect.stack.svc`.
 """
 
 from tests.cluster.place import port

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stack.show import say
 from tests.cluster.machine import require_go
 from tests.cluster.place import HERE, ClusterError, cache, locked
 
@@ -135,7 +136,7 @@ def _build(module: Module) -> None:
 
 
 def _compile(module: Module, name: str, source: Path) -> None:
-    print(f"building {name} {module.version} in {cache()}", flush=True)
+    say(f"building {name} {module.version} in {cache()}")
     began = told = time.monotonic()
     unfinished = module.folder / f".{name}.part"
     command = ["go", "build", "-v", "-trimpath", f"-ldflags={module.ldflags}", "-o", str(unfinished)]
@@ -149,11 +150,11 @@ def _compile(module: Module, name: str, source: Path) -> None:
             story.append(line)
             if time.monotonic() - told >= 10:
                 told = time.monotonic()
-                print(f"  {name}: {len(story)} packages, {told - began:.0f} s", flush=True)
+                say(f"  {name}: {len(story)} packages, {told - began:.0f} s")
     if compiler.returncode:
         raise ClusterError(f"{name} did not build:\n{''.join(story[-20:])}")
     unfinished.rename(module.folder / name)
-    print(f"built {name} in {time.monotonic() - began:.0f} s ({len(story)} packages compiled)", flush=True)
+    say(f"built {name} in {time.monotonic() - began:.0f} s ({len(story)} packages compiled)")
 
 
 def _copy_argo(source: Path) -> None:

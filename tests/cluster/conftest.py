@@ -43,7 +43,7 @@ def cluster() -> Iterator[None]:
 
 
 @pytest.fixture
-def ours(cluster: None) -> None:
+def ours(cluster: None) -> None:  # noqa: ARG001 - it comes first
     """For what only our own node can do."""
     if os.environ.get("KUBECONFIG"):
         pytest.skip("KUBECONFIG names another cluster, and this test is of our own node")
@@ -64,7 +64,7 @@ class Offer:
 
 
 @pytest.fixture
-def offer(ours: None) -> Iterator[Offer]:
+def offer(ours: None) -> Iterator[Offer]:  # noqa: ARG001 - it comes first
     """Show services to the cluster for as long as a test runs."""
     yield Offer()
     node.offer(services.offered())

@@ -1,7 +1,9 @@
 """The control group that holds every process of the cluster: what is in it is what runs."""
 
 import os
+import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tests.cluster.place import port
@@ -57,24 +59,25 @@ def end(patience: float = 20) -> None:
     """
     give_up = time.monotonic() + patience
     while left := processes():
+        _in_time(give_up, f"processes {sorted(left)} of {name()} do not end")
         for process in left:
-            try:
-                os.kill(process, 9)
-            except ProcessLookupError:
-                pass
-        if time.monotonic() > give_up:
-            raise TimeoutError(f"processes {sorted(left)} of {name()} do not end")
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         time.sleep(0.05)
     while leftover := [folder for folder in folders() if folder.exists()]:
+        _in_time(give_up, f"control groups {', '.join(map(str, leftover))} can't be removed")
         for folder in leftover:
-            for path, _, _ in os.walk(folder, topdown=False):
-                _remove(Path(path))
-        if time.monotonic() > give_up:
-            raise TimeoutError(f"control groups {', '.join(map(str, leftover))} can't be removed")
+            _remove(folder)
+
+
+def _in_time(give_up: float, otherwise: str) -> None:
+    if time.monotonic() > give_up:
+        raise TimeoutError(otherwise)
 
 
 def _remove(folder: Path) -> None:
-    try:
-        folder.rmdir()
-    except OSError:  # the kernel is still tidying up; asked again
-        time.sleep(0.02)
+    for path, _, _ in os.walk(folder, topdown=False):
+        try:
+            Path(path).rmdir()
+        except OSError:  # the kernel is still tidying up; asked again
+            time.sleep(0.02)

@@ -127,7 +127,8 @@ def load(images: list[Image]) -> None:
     """
     command = node.inside("ctr", "--namespace", "k8s.io", "images", "import", "--no-unpack", "-")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as ctr:
-        assert ctr.stdin and ctr.stderr
+        assert ctr.stdin
+        assert ctr.stderr
         try:
             archive(images, ctr.stdin)
             ctr.stdin.close()

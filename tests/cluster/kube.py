@@ -23,6 +23,7 @@ def kubectl(*arguments: str, given: str | None = None, timeout: float = 180) -> 
         capture_output=True,
         text=True,
         timeout=timeout,
+        check=False,
     )
     if done.returncode:
         raise ClusterError(f"kubectl {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")

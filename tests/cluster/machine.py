@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from stack.show import say
 from tests.cluster.place import HERE, ClusterError
 
 PATH = f"{os.environ['PATH']}:/usr/local/sbin:/usr/sbin:/sbin"
@@ -44,7 +45,7 @@ def require_packages() -> None:
     install = f"apt-get install --no-install-recommends -y {' '.join(packages)}"
     if os.geteuid() or not shutil.which("apt-get"):
         raise ClusterError(f"this machine lacks {', '.join(packages)}: as root on Debian, {install}")
-    print(f"installing {', '.join(packages)}", flush=True)
+    say(f"installing {', '.join(packages)}")
     quiet = {"stdout": subprocess.DEVNULL, "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
     subprocess.run(["apt-get", "update"], check=True, **quiet)
     subprocess.run(install.split(), check=True, **quiet)

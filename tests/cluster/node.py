@@ -109,7 +109,7 @@ def _launch() -> "subprocess.Popen[bytes]":
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=enter,
+            preexec_fn=enter,  # noqa: PLW1509 - nothing else runs yet, and a child must never be outside the group
         )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from stack.show import say
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CONF = HERE / "conf"
@@ -44,6 +46,6 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"waiting for another process that works in {folder}", flush=True)
+            say(f"waiting for another process that works in {folder}")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

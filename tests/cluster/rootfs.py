@@ -94,7 +94,9 @@ def pip_install(root: Path, lock: Path, version: str) -> None:
     command = ["uv", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--requirement", str(lock)]
     command += ["--python", str(interpreter(version)), "--prefix", str(root / "usr/local"), "--link-mode", "copy"]
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    done = subprocess.run([*command, "--compile-bytecode"], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, "--compile-bytecode"], env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise ClusterError(f"{lock}: {done.stderr.strip()}")
     for script in (root / "usr/local/bin").iterdir():
@@ -148,7 +150,7 @@ def libraries(root: Path) -> None:
 
 def _linked(binaries: Iterable[Path]) -> set[Path]:
     command = ["ldd", *map(str, binaries)]
-    said = subprocess.run(command, capture_output=True, text=True) if len(command) > 1 else None
+    said = subprocess.run(command, capture_output=True, text=True, check=False) if len(command) > 1 else None
     return {Path(found) for found in re.findall(r"(/\S+\.so\S*) \(0x", said.stdout if said else "")}
 
 

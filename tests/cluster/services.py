@@ -1,4 +1,4 @@
-"""The stack of the host's loopback, as the cluster sees it: names in the namespace `stack`, and the Secrets of its clients."""
+"""The stack of the host's loopback, as the cluster sees it: names in the namespace `stack`, Secrets of its clients."""
 
 from typing import Any
 

@@ -20,7 +20,7 @@ def install_names() -> None:
 
 
 def definitions() -> Path:
-    """Argo's own definitions with every rule, but without the descriptions, which take most of the API server's time."""
+    """Argo's definitions with every rule, but without the descriptions, which take most of the API server's time."""
     written = build.argo_source().parent / "definitions.json"
     if not written.exists():
         found = sorted((build.argo_source() / "manifests/base/crds/full").glob("argoproj.io_*.yaml"))

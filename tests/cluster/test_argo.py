@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.cluster import build, images, kube
-from tests.cluster.pods import RESTRICTED
 from tests.cluster.place import kubeconfig
+from tests.cluster.pods import RESTRICTED
 
 pytestmark = pytest.mark.usefixtures("cluster")
 
@@ -30,7 +30,7 @@ def submit(*templates: dict[str, Any]) -> dict[str, Any]:
     environment = os.environ | {"KUBECONFIG": str(kubeconfig())}
     command = [build.program("argo"), "submit", "-n", "headrace", "--wait", "-o", "name", "-"]
     done = subprocess.run(
-        command, input=json.dumps(workflow), env=environment, capture_output=True, text=True, timeout=300
+        command, input=json.dumps(workflow), env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     name = done.stdout.split()[0]
     return kube.get("workflow", name, "-n", "headrace")

@@ -29,7 +29,7 @@ def test_a_pod_resolves_services_and_nothing_else() -> None:
 
 
 def test_the_namespace_refuses_a_pod_that_runs_as_root() -> None:
-    with pytest.raises(ClusterError, match='violates PodSecurity "restricted:latest".*runAsNonRoot'):
+    with pytest.raises(ClusterError, match=r'violates PodSecurity "restricted:latest".*runAsNonRoot'):
         kube.apply_objects(pods.pod("headrace/busybox:1", "true", user=0))
 
 

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import images, kube, pods
+from tests.cluster import images, pods
 from tests.cluster.dockerfile import read
 from tests.cluster.place import ROOT
 
 LOOK = """
-import importlib.metadata, json, os, sys
+import importlib.metadata, json, os, re, sys
 print(json.dumps({
-    "packages": {each.metadata["Name"].lower().replace("_", "-").replace(".", "-"): each.version for each in importlib.metadata.distributions()},
+    "packages": {
+        re.sub("[-_.]+", "-", each.metadata["Name"]).lower(): each.version
+        for each in importlib.metadata.distributions()
+    },
     "python": "%d.%d" % sys.version_info[:2],
     "user": f"{os.getuid()}:{os.getgid()}",
     "environment": dict(os.environ),
@@ -97,7 +100,7 @@ def test_spark_runs_in_its_image_with_its_jars() -> None:
         "print(spark.read.format('delta').load('/tmp/t').count())\n"
     )
     made = pods.pod(images.tag("spark"), "python", "-c", script)
-    made["spec"]["containers"][0]["volumeMounts"] = [{"name": "tmp", "mountPath": "/tmp"}]
+    made["spec"]["containers"][0]["volumeMounts"] = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108 - of a container
     made["spec"]["volumes"] = [{"name": "tmp", "emptyDir": {}}]
     ended = pods.run_pod(made)
     assert ended.phase == "Succeeded", ended.story

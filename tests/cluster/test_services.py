@@ -20,7 +20,8 @@ import sys
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 servers = {"bootstrap.servers": sys.argv[1]}
-AdminClient(servers).create_topics([NewTopic("there-and-back", 1, 1)])["there-and-back"].result(30)
+admin = AdminClient(servers)
+admin.create_topics([NewTopic("there-and-back", 1, 1)])["there-and-back"].result(30)
 producer = Producer(servers)
 for n in range(1000):
     producer.produce("there-and-back", str(n).encode())
@@ -113,7 +114,8 @@ def test_a_pod_calls_a_server_on_the_hosts_loopback(offer: Offer, web: int) -> N
     assert ended == pods.Ended("Succeeded", "127.0.0.1 asked for /there")
 
 
-def test_a_pod_does_not_reach_what_is_not_offered(offer: Offer, web: int) -> None:
+@pytest.mark.usefixtures("ours")
+def test_a_pod_does_not_reach_what_is_not_offered(web: int) -> None:
     ended = pods.run(images.tag("jobs"), "python", "-c", ASK, f"http://10.250.0.2:{web}/there")
     assert ended.phase == "Failed"
     assert "Connection refused" in ended.story
