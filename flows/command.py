@@ -8,12 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import IO, cast
 
 from prefect import get_run_logger
+
+from flows.dag import Command
 
 
 @dataclass(frozen=True)
@@ -22,11 +25,12 @@ class Outcome:
 
     Args:
         name: The step.
-        status: Succeeded, Failed, or Omitted when what it waits for did not succeed.
+        status: Succeeded, Failed, Skipped when its `when` did not hold, or Omitted when its `depends` did not.
         exit_status: Of its process; below 0 is the signal that ended it.
         seconds: How long its last try took, from start to end of its process.
         result: What it printed, without the last line's end: its `outputs.result`.
         message: Why it failed: the last lines it said.
+        parameters: What it wrote to the files of its output parameters.
     """
 
     name: str
@@ -35,6 +39,7 @@ class Outcome:
     seconds: float = 0.0
     result: str = ""
     message: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class CommandError(Exception):
@@ -45,12 +50,33 @@ class CommandError(Exception):
         self.outcome = outcome
 
 
-def run(name: str, words: list[str], variables: Mapping[str, str], seconds: int | None) -> Outcome:
-    """Run a command line as its container would, with the variables of this process beneath its own.
+def run(name: str, command: Command, seconds: int | None) -> Outcome:
+    """Run a command line as its container would, in the environment of this process and its own.
+
+    A container's files are its own; here they lie in a folder that is gone afterwards, and the command line
+    is given their new paths.
 
     Raises:
-        CommandError: It ended with a status other than 0, or took longer than `seconds`.
+        CommandError: It ended with a status other than 0, took longer than `seconds`, or did not write a file.
     """
+    with TemporaryDirectory() as folder:
+        paths = {path: Path(folder, parameter) for parameter, path in command.files.items()}
+        words = [_moved(word, paths) for word in command.words]
+        outcome = _process(name, words, command.variables, seconds)
+        written = {each: paths[path] for each, path in command.files.items()}
+        if missing := [each for each, path in written.items() if not path.exists()]:
+            message = f"it did not write its output parameter {missing[0]} to {command.files[missing[0]]}"
+            raise CommandError(replace(outcome, status="Failed", message=message))
+        return replace(outcome, parameters={each: path.read_text().rstrip("\n") for each, path in written.items()})
+
+
+def _moved(word: str, paths: Mapping[str, Path]) -> str:
+    for old, new in paths.items():
+        word = word.replace(old, str(new))
+    return word
+
+
+def _process(name: str, words: list[str], variables: Mapping[str, str], seconds: int | None) -> Outcome:
     begun = time.monotonic()
     logging.getLogger(name).info("begins")
     with subprocess.Popen(

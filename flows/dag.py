@@ -1,24 +1,51 @@
 """A rendered workflow read as a plan: what runs, after what, with which command line. No I/O."""
 
+import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
+from pathlib import PurePosixPath
 from typing import cast
 
 from hera.workflows import models as argo
+from pydantic import TypeAdapter
 
+from flows import conditions
 from jobs.errors import JobError
 
 TAG = re.compile(r"\{\{\s*([^}]+?)\s*\}\}")
-SUPPORTED_TASK = {"name", "template", "arguments", "depends"}
-SUPPORTED_TEMPLATE = {
-    "name",
-    "container",
-    "inputs",
-    "retry_strategy",
+SUPPORTED_TASK = {"name", "template", "arguments", "depends", "when", "with_items", "with_param"}
+SUPPORTED_TEMPLATE = {"name", "container", "inputs", "outputs", "retry_strategy", "active_deadline_seconds"}
+SUPPORTED_SPEC = {  # what only a cluster needs is left to it: accounts, volumes, security, cleaning up
+    "entrypoint",
+    "templates",
+    "arguments",
+    "on_exit",
+    "service_account_name",
+    "automount_service_account_token",
+    "executor",
+    "pod_gc",
+    "ttl_strategy",
     "active_deadline_seconds",
+    "security_context",
+    "volumes",
 }
+
+
+@dataclass(frozen=True)
+class Command:
+    """What one step runs.
+
+    Args:
+        words: Its command line.
+        variables: What its container adds to the environment.
+        files: The output parameters that it writes, each with the path that its command line names.
+    """
+
+    words: list[str]
+    variables: dict[str, str]
+    files: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -26,16 +53,27 @@ class Step:
     """One task of the DAG, as far as it is known before the run.
 
     Args:
-        name: The task's name.
-        after: The tasks that must have succeeded.
-        arguments: The values given, with tags such as `{{tasks.x.outputs.result}}` in them.
+        name: The task's name; of one of several items, `name(0:item)`.
         template: What it runs.
+        arguments: The values given, with tags such as `{{tasks.x.outputs.result}}` in them.
+        depends: How those before it must have ended.
+        when: A condition on values, with tags in it.
+        items: What it is run for each of: a JSON list, or a tag that stands for one.
+        tags: What the tags of one item stand for.
     """
 
     name: str
-    after: frozenset[str]
-    arguments: Mapping[str, str]
     template: argo.Template
+    arguments: Mapping[str, str] = field(default_factory=dict[str, str])
+    depends: str = ""
+    when: str = ""
+    items: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def after(self) -> frozenset[str]:
+        """The tasks that it waits for."""
+        return conditions.names(self.depends)
 
     @property
     def retries(self) -> int:
@@ -48,12 +86,36 @@ class Step:
         """How long one try may take."""
         return _number(self.template.active_deadline_seconds)
 
-    def command(self, scope: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
-        """The command line and the variables of its container, tags replaced.
+    def each(self, scope: Mapping[str, str]) -> list["Step"]:
+        """The step once for each of its items, named as Argo names them.
+
+        Raises:
+            JobError: The items are no JSON list.
+        """
+        text = fill(self.items, scope)
+        try:
+            items = TypeAdapter(list[object]).validate_json(text)
+        except ValueError as error:
+            raise JobError(f"{self.name}: withParam is no JSON list: {text[:200]}") from error
+        return [
+            replace(self, name=f"{self.name}({number}:{_shown(item)})", items="", tags=_item(item))
+            for number, item in enumerate(items)
+        ]
+
+    def holds(self, scope: Mapping[str, str]) -> bool:
+        """Whether its `when` holds."""
+        return not self.when or conditions.when_holds(fill(self.when, {**scope, **self.tags}))
+
+    def command(self, scope: Mapping[str, str]) -> Command:
+        """What its container runs, tags replaced.
 
         Args:
             scope: What the tags stand for: `workflow.parameters.x`, `tasks.x.outputs.result`.
+
+        Raises:
+            JobError: A parameter has no value, or one that its choices leave out.
         """
+        scope = {**scope, **self.tags}
         given = {name: fill(value, scope) for name, value in self.arguments.items()}
         inputs = dict(scope)
         for each in (self.template.inputs and self.template.inputs.parameters) or []:
@@ -66,7 +128,11 @@ class Step:
         run = cast(argo.Container, self.template.container)
         words = [*(run.command or []), *(run.args or [])]
         variables = {each.name: fill(each.value or "", inputs) for each in run.env or []}
-        return [fill(word, inputs) for word in words], variables
+        files = {
+            each.name: str(PurePosixPath(str(each.value_from and each.value_from.path)))
+            for each in (self.template.outputs and self.template.outputs.parameters) or []
+        }
+        return Command([fill(word, inputs) for word in words], variables, files)
 
 
 def fill(text: str, scope: Mapping[str, str]) -> str:
@@ -90,6 +156,7 @@ def steps(workflow: argo.WorkflowTemplate) -> list[Step]:
     Raises:
         JobError: The workflow uses something that the local run doesn't support; it is named.
     """
+    _refuse(str(workflow.metadata.name), workflow.spec, SUPPORTED_SPEC)
     templates = {str(each.name): each for each in workflow.spec.templates or []}
     main = templates[str(workflow.spec.entrypoint)]
     if main.dag is None:
@@ -105,7 +172,7 @@ def exit_handler(workflow: argo.WorkflowTemplate) -> Step | None:
         return None
     template = next(each for each in workflow.spec.templates or [] if each.name == name)
     _refuse(name, template, SUPPORTED_TEMPLATE)
-    return Step(f"{name} (exit)", frozenset(), {}, template)
+    return Step(f"{name} (exit)", template)
 
 
 def parameters(workflow: argo.WorkflowTemplate) -> dict[str, argo.Parameter]:
@@ -119,21 +186,35 @@ def _step(task: argo.DAGTask, templates: Mapping[str, argo.Template]) -> Step:
     template = templates[str(task.template)]
     _refuse(task.name, template, SUPPORTED_TEMPLATE)
     given = (task.arguments and task.arguments.parameters) or []
-    arguments = {each.name: str(each.value) for each in given}
-    after = frozenset(_depends(task.name, task.depends or ""))
-    return Step(task.name, after, arguments, template)
+    items = json.dumps([_plain(item) for item in task.with_items]) if task.with_items else task.with_param
+    return Step(
+        task.name,
+        template,
+        {each.name: str(each.value) for each in given},
+        task.depends or "",
+        task.when or "",
+        items or "",
+    )
 
 
-def _depends(name: str, expression: str) -> Iterator[str]:
-    for word in filter(None, (part.strip() for part in expression.split("&&"))):
-        if not re.fullmatch(r"[A-Za-z0-9-]+(\.Succeeded)?", word):
-            raise JobError(f"{name}: the local run doesn't support `depends: {expression}`")
-        yield word.removesuffix(".Succeeded")
-
-
-def _refuse(name: str, model: argo.DAGTask | argo.Template, supported: set[str]) -> None:
-    if unknown := model.model_dump(exclude_none=True).keys() - supported:
+def _refuse(name: str, model: argo.DAGTask | argo.Template | argo.WorkflowSpec, supported: set[str]) -> None:
+    if unknown := model.model_fields_set - supported - {key for key, value in model if value is None}:
         raise JobError(f"{name}: the local run doesn't support {', '.join(sorted(unknown))}")
+
+
+def _plain(item: object) -> object:
+    """An item as JSON knows it; the models wrap it."""
+    return _plain(getattr(item, "root")) if hasattr(item, "root") else item  # noqa: B009
+
+
+def _item(item: object) -> dict[str, str]:
+    """What `{{item}}` and `{{item.key}}` stand for."""
+    keys = cast(dict[str, object], item) if isinstance(item, dict) else {}
+    return {"item": _shown(item)} | {f"item.{key}": _shown(value) for key, value in keys.items()}
+
+
+def _shown(item: object) -> str:
+    return item if isinstance(item, str) else json.dumps(item, separators=(",", ":"))
 
 
 def _number(value: argo.IntOrString | int | str | None) -> int | None:

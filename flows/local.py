@@ -4,20 +4,24 @@ import inspect
 import json
 import time
 import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 from hera.workflows import WorkflowTemplate
 from hera.workflows import models as argo
-from prefect import Flow, flow, task
+from prefect import Flow, allow_failure, flow, task
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture, wait
+from prefect.states import Completed
 from prefect.tasks import Task, exponential_backoff
 
-from flows import command, dag
+from flows import command, conditions, dag
 from flows.command import CommandError, Outcome
-from jobs.errors import VERDICTS
+from jobs.errors import VERDICTS, JobError, UsageError
+
+Future = PrefectFuture[Outcome]
 
 
 @dataclass(frozen=True)
@@ -73,44 +77,54 @@ def as_flow(workflow: WorkflowTemplate) -> Flow[..., Run]:
 def walk(steps: list[dag.Step], handler: dag.Step | None, scope: dict[str, str]) -> Run:
     """Run the steps in the order of their dependencies, then the exit handler.
 
+    Args:
+        steps: The tasks, each after those that it depends on.
+        handler: What runs last, however the rest ended.
+        scope: What tags stand for.
+
     Raises:
-        RunError: Not every step succeeded.
+        RunError: A step failed.
     """
     begun = time.monotonic()
     name = _run_name()
     scope = {**scope, "workflow.name": name}
-    futures: dict[str, PrefectFuture[Outcome]] = {}
+    futures: dict[str, list[Future]] = {}
     for step in steps:
-        after = {each: futures[each] for each in step.after}
-        futures[step.name] = _task(step).submit(step, scope, after)
-    wait(list(futures.values()))
-    outcomes = [_outcome(step.name, futures[step.name].state) for step in steps]
+        before = {each: futures[each] for each in step.after}
+        futures[step.name] = [_submit(each, scope, before) for each in _spread(step, scope, before)]
+    wait([future for group in futures.values() for future in group])
+    outcomes = [_ended(future) for group in futures.values() for future in group]
     failed = [each for each in outcomes if each.status == "Failed"]
     status = "Failed" if failed else "Succeeded"
     if handler:
         failures = [{"displayName": each.name, "message": each.message} for each in failed]
         end = {"workflow.status": status, "workflow.failures": json.dumps(failures)}
-        last = _task(handler).submit(handler, {**scope, **end}, {})
+        last = _submit(handler, {**scope, **end}, {})
         wait([last])
-        outcomes.append(_outcome(handler.name, last.state))
+        outcomes.append(_ended(last))
     run = Run(name, status, time.monotonic() - begun, outcomes)
     if status == "Failed":
         raise RunError(run)
     return run
 
 
-def _perform(step: dag.Step, scope: dict[str, str], after: dict[str, Outcome]) -> Outcome:
-    results = {f"tasks.{name}.outputs.result": each.result for name, each in after.items()}
-    words, variables = step.command({**scope, **results})
-    return command.run(step.name, words, variables, step.seconds)
+def _spread(step: dag.Step, scope: dict[str, str], before: Mapping[str, list[Future]]) -> list[dag.Step]:
+    """The step itself, or one for each of its items, for which those before it must have ended."""
+    if not step.items:
+        return [step]
+    wait([future for group in before.values() for future in group])
+    ended = {name: merge(name, map(_ended, group)) for name, group in before.items()}
+    if not conditions.depends_holds(step.depends, {name: each.status for name, each in ended.items()}):
+        return [step]  # it will be omitted as a whole
+    return step.each({**scope, **_results(ended.values())})
 
 
-def _run_name() -> str:
-    context = FlowRunContext.get()
-    return context.flow_run.name if context and context.flow_run else "run"
+def _submit(step: dag.Step, scope: dict[str, str], before: Mapping[str, list[Future]]) -> Future:
+    given = {name: [allow_failure(future) for future in group] for name, group in before.items()}
+    return _task(step).submit(step, scope, cast(Any, given))
 
 
-def _task(step: dag.Step) -> Task[Any, Outcome]:
+def _task(step: dag.Step) -> Task[..., Any]:
     return task(
         name=step.name,
         task_run_name=step.name,
@@ -120,20 +134,64 @@ def _task(step: dag.Step) -> Task[Any, Outcome]:
     )(_perform)
 
 
+def _perform(step: dag.Step, scope: dict[str, str], before: Mapping[str, list[object]]) -> Outcome | State[Outcome]:
+    """Run one step, unless those before it or its own condition forbid it."""
+    ended = {name: merge(name, map(_as_outcome, group)) for name, group in before.items()}
+    try:
+        if not conditions.depends_holds(step.depends, {name: each.status for name, each in ended.items()}):
+            return Completed(name="Omitted", data=Outcome(step.name, "Omitted"))
+        scope = {**scope, **_results(ended.values())}
+        if not step.holds(scope):
+            return Completed(name="Skipped", data=Outcome(step.name, "Skipped"))
+        return command.run(step.name, step.command(scope), step.seconds)
+    except JobError as error:  # the workflow itself is wrong: another try would be, too
+        raise CommandError(Outcome(step.name, "Failed", UsageError.status, message=str(error))) from error
+
+
+def merge(name: str, outcomes: Iterable[Outcome]) -> Outcome:
+    """What the step `name` came to: its own outcome, or that of all its items with a JSON list as result."""
+    found = list(outcomes)
+    if len(found) == 1 and found[0].name == name:
+        return found[0]
+    worst = min((each.status for each in found), key=SEVERITY.index, default="Skipped")
+    return Outcome(name, worst, result=json.dumps([each.result for each in found if each.status == "Succeeded"]))
+
+
+SEVERITY = ("Failed", "Succeeded", "Skipped", "Omitted")
+
+
+def _results(ended: Iterable[Outcome]) -> dict[str, str]:
+    """What later steps may read of earlier ones."""
+    known: dict[str, str] = {}
+    for each in ended:
+        known[f"tasks.{each.name}.status"] = each.status
+        if each.status == "Succeeded":
+            known[f"tasks.{each.name}.outputs.result"] = each.result
+        for name, value in each.parameters.items():
+            known[f"tasks.{each.name}.outputs.parameters.{name}"] = value
+    return known
+
+
 def _may_try_again(_: Task[..., Any], __: TaskRun, state: State[Outcome]) -> bool:
     error = state.result(raise_on_failure=False)
     return isinstance(error, CommandError) and error.outcome.exit_status not in VERDICTS
 
 
-def _outcome(name: str, state: State[Outcome]) -> Outcome:
-    if state.is_pending():  # its dependencies did not succeed
-        return Outcome(name, "Omitted")
-    result = state.result(raise_on_failure=False)
+def _ended(future: Future) -> Outcome:
+    return _as_outcome(future.state.result(raise_on_failure=False))
+
+
+def _as_outcome(result: object) -> Outcome:
     if isinstance(result, Outcome):
         return result
     if isinstance(result, CommandError):
         return result.outcome
-    return Outcome(name, "Failed", message=str(result))
+    return Outcome("a bug", "Failed", message=repr(result))
+
+
+def _run_name() -> str:
+    context = FlowRunContext.get()
+    return context.flow_run.name if context and context.flow_run else "run"
 
 
 def _doc(model: argo.WorkflowTemplate) -> str:

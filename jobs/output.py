@@ -29,7 +29,8 @@ def show(result: object, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(to_json(result).decode() + "\n")
         return
-    Console().print(result.text() if isinstance(result, Printable) else _table(result))
+    text = result.text() if isinstance(result, Printable) else _table(result)
+    Console(soft_wrap=isinstance(text, str)).print(text)
 
 
 def fail(error: JobError, *, as_json: bool) -> None:

@@ -97,7 +97,7 @@ def demo() -> None:
     sent = int(httpx.get(f"{os.environ['TELEGRAM_BASE_URI']}/stand-in").json()["total"])
     console.print(f"Telegram has {sent:,} messages. The workflow [b]messages[/b] begins.")
     ended = run.run("messages", param=[f"at_least={sent}"])
-    console.print(ended.text())
+    console.print(ended.text(), soft_wrap=True)
     verified: Any = next(step["result"] for step in ended.steps if step["name"] == "ledger-verify")
     books = balance(sent, verified["counts"])
     table = Table("what must agree", "figures", "")

@@ -41,13 +41,13 @@ def test_steps_come_in_the_order_of_their_dependencies() -> None:
 
 
 def test_a_default_stands_where_no_argument_is_given() -> None:
-    assert dag.steps(model())[1].command(SCOPE)[0] == ["echo", "none", "7"]
+    assert dag.steps(model())[1].command(SCOPE).words == ["echo", "none", "7"]
 
 
 def test_an_argument_may_be_another_steps_result() -> None:
     steps = dag.steps(model(arguments={"word": "{{tasks.first.outputs.result}}"}))
 
-    assert steps[1].command(SCOPE)[0] == ["echo", "1", "7"]
+    assert steps[1].command(SCOPE).words == ["echo", "1", "7"]
 
 
 def test_a_tag_that_nothing_stands_behind_is_an_error() -> None:
@@ -61,5 +61,19 @@ def test_a_value_outside_the_choices_is_an_error() -> None:
 
 
 def test_what_is_not_supported_is_refused_by_name() -> None:
-    with pytest.raises(JobError, match="second: the local run doesn't support with_items"):
-        dag.steps(model(with_items=["a", "b"]))
+    with pytest.raises(JobError, match="second: the local run doesn't support with_sequence"):
+        dag.steps(model(with_sequence={"count": "2"}))
+
+
+def test_a_step_is_run_once_for_each_of_its_items() -> None:
+    spread = dag.steps(model(with_items=["a", 1], arguments={"word": "{{item}}"}))[1].each(SCOPE)
+
+    assert [each.name for each in spread] == ["second(0:a)", "second(1:1)"]
+    assert [each.command(SCOPE).words[1] for each in spread] == ["a", "1"]
+
+
+def test_items_that_are_no_list_are_an_error() -> None:
+    step = dag.steps(model(with_param="{{tasks.first.outputs.result}}"))[1]
+
+    with pytest.raises(JobError, match="second: withParam is no JSON list: 1"):
+        step.each(SCOPE)
