@@ -31,6 +31,7 @@ class Outcome:
         result: What it printed, without the last line's end: its `outputs.result`.
         message: Why it failed: the last lines it said.
         parameters: What it wrote to the files of its output parameters.
+        tries: How often it was begun.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Outcome:
     result: str = ""
     message: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
+    tries: int = 1
 
 
 class CommandError(Exception):

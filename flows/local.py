@@ -5,14 +5,14 @@ import json
 import time
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from hera.workflows import WorkflowTemplate
 from hera.workflows import models as argo
 from prefect import Flow, allow_failure, flow, task
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.context import FlowRunContext
+from prefect.context import FlowRunContext, TaskRunContext
 from prefect.futures import PrefectFuture, wait
 from prefect.states import Completed
 from prefect.tasks import Task, exponential_backoff
@@ -136,6 +136,7 @@ def _task(step: dag.Step) -> Task[..., Any]:
 
 def _perform(step: dag.Step, scope: dict[str, str], before: Mapping[str, list[object]]) -> Outcome | State[Outcome]:
     """Run one step, unless those before it or its own condition forbid it."""
+    tries = _tries()
     ended = {name: merge(name, map(_as_outcome, group)) for name, group in before.items()}
     try:
         if not conditions.depends_holds(step.depends, {name: each.status for name, each in ended.items()}):
@@ -143,7 +144,10 @@ def _perform(step: dag.Step, scope: dict[str, str], before: Mapping[str, list[ob
         scope = {**scope, **_results(ended.values())}
         if not step.holds(scope):
             return Completed(name="Skipped", data=Outcome(step.name, "Skipped"))
-        return command.run(step.name, step.command(scope), step.seconds)
+        scope["retries"] = str(tries - 1)
+        return replace(command.run(step.name, step.command(scope), step.seconds), tries=tries)
+    except CommandError as error:
+        raise CommandError(replace(error.outcome, tries=tries)) from error
     except JobError as error:  # the workflow itself is wrong: another try would be, too
         raise CommandError(Outcome(step.name, "Failed", UsageError.status, message=str(error))) from error
 
@@ -187,6 +191,11 @@ def _as_outcome(result: object) -> Outcome:
     if isinstance(result, CommandError):
         return result.outcome
     return Outcome("a bug", "Failed", message=repr(result))
+
+
+def _tries() -> int:
+    context = TaskRunContext.get()
+    return context.task_run.run_count if context else 1
 
 
 def _run_name() -> str:

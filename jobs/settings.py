@@ -14,11 +14,15 @@ Settings = TypeVar("Settings", bound=BaseSettings)
 
 
 class Kafka(BaseSettings):
-    """How to reach the brokers; names and values are librdkafka's, with `KAFKA_` before them."""
+    """How to reach the brokers; names and values are librdkafka's, with `KAFKA_` before them.
+
+    `SPARK_KAFKA_BOOTSTRAP_SERVERS` is for a Spark server that knows the brokers by other addresses than its clients.
+    """
 
     model_config = SettingsConfigDict(env_prefix="KAFKA_")
 
     bootstrap_servers: str = Field(validation_alias=AliasChoices("KAFKA_BOOTSTRAP_SERVERS", "BOOTSTRAP_SERVERS"))
+    spark_bootstrap_servers: str | None = Field(None, validation_alias="SPARK_KAFKA_BOOTSTRAP_SERVERS")
     security_protocol: str = "PLAINTEXT"
     sasl_mechanism: str | None = None
     sasl_username: str | None = None
@@ -29,7 +33,7 @@ class Kafka(BaseSettings):
 
     def librdkafka(self) -> dict[str, str]:
         """The same settings as librdkafka takes them."""
-        plain = self.model_dump(exclude_none=True, exclude={"sasl_password"})
+        plain = self.model_dump(exclude_none=True, exclude={"sasl_password", "spark_bootstrap_servers"})
         if self.sasl_password:
             plain["sasl_password"] = self.sasl_password.get_secret_value()
         return {name.replace("_", "."): str(value) for name, value in plain.items()}
@@ -37,7 +41,7 @@ class Kafka(BaseSettings):
     def spark(self) -> dict[str, str]:
         """The same settings as Spark's Kafka source takes them: the Java client's, after `kafka.`."""
         java = {
-            "bootstrap.servers": self.bootstrap_servers,
+            "bootstrap.servers": self.spark_bootstrap_servers or self.bootstrap_servers,
             "security.protocol": self.security_protocol,
         }
         if self.sasl_mechanism and self.sasl_password:

@@ -1,0 +1,114 @@
+"""The same workflow on a real Argo controller and on this machine: the same outcomes, step by step."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from prefect.testing.utilities import prefect_test_harness
+
+from flows.local import Run, RunError, as_flow
+from tests.cluster import build, kube
+from tests.cluster.cases import CASES, Case, template
+from tests.cluster.place import kubeconfig
+
+NAMESPACE = "headrace"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What both ways must agree on for one step."""
+
+    status: str
+    result: str = ""
+    tries: int = 1
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+def argo(*words: str, stdin: str = "") -> str:
+    environment = os.environ | {"KUBECONFIG": str(kubeconfig())}
+    command = [build.program("argo"), *words, "-n", NAMESPACE]
+    done = subprocess.run(
+        command, input=stdin, env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def submitted(cluster: None) -> dict[str, str]:  # noqa: ARG001 - it comes first
+    """All cases at once, so that they wait for each other's pods only; the name of each run."""
+    names: dict[str, str] = {}
+    for case in CASES:
+        workflow = template(case)
+        workflow.namespace = NAMESPACE
+        kube.apply_objects(workflow.to_dict())
+        names[case.__name__] = argo(
+            "submit", "--from", f"workflowtemplate/{workflow.name}", "-p", "word=given", "-o", "name"
+        ).strip()
+    return names
+
+
+@pytest.fixture(scope="module")
+def prefect() -> Iterator[None]:
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+def on_argo(name: str) -> tuple[str, dict[str, Ended]]:
+    """The phase of a finished workflow, and how each of its steps ended."""
+    argo("wait", name)
+    status = kube.get("workflow", name, "-n", NAMESPACE)["status"]
+    nodes: dict[str, dict[str, Any]] = status["nodes"]
+    attempts = {child for node in nodes.values() if node["type"] == "Retry" for child in node.get("children", [])}
+    ended: dict[str, Ended] = {}
+    for identity, node in nodes.items():
+        is_step = node["type"] in ("Pod", "Retry", "Skipped") and identity not in attempts
+        if is_step:
+            tries = len(attempts & set(node.get("children", []))) if node["type"] == "Retry" else 1
+            ended[node["displayName"]] = _ended(node, tries)
+    return status["phase"], ended
+
+
+def _ended(node: dict[str, Any], tries: int) -> Ended:
+    outputs = node.get("outputs", {})
+    parameters = tuple((each["name"], each["value"]) for each in outputs.get("parameters", []))
+    status = "Failed" if node["phase"] == "Error" else node["phase"]
+    return Ended(status, outputs.get("result", "") if status == "Succeeded" else "", tries, parameters)
+
+
+def locally(case: Case) -> tuple[str, dict[str, Ended]]:
+    try:
+        run: Run = as_flow(template(case))(word="given")
+    except RunError as error:
+        run = error.run
+    ended = {
+        step.name: Ended(
+            step.status, step.result if step.status == "Succeeded" else "", step.tries, (*step.parameters.items(),)
+        )
+        for step in run.steps
+    }
+    return run.status, ended
+
+
+def comparable(ended: dict[str, Ended], workflow: str) -> dict[str, Ended]:
+    """The exit handler under one name: Argo calls it after the workflow."""
+    return {"exit" if name in (f"{workflow}.onExit", "end (exit)") else name: each for name, each in ended.items()}
+
+
+@pytest.mark.usefixtures("prefect")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_both_ways_end_alike(submitted: dict[str, str], case: Case) -> None:
+    name = submitted[case.__name__]
+    phase, there = on_argo(name)
+    status, here = locally(case)
+
+    there, here = comparable(there, name), comparable(here, name)
+    # Argo keeps a result only where another step reads it.
+    here = {
+        each: replace(mine, result=mine.result if there.get(each, mine).result else "") for each, mine in here.items()
+    }
+    assert status == phase
+    assert here == there
