@@ -45,7 +45,7 @@ def up() -> None:
             loading = pool.submit(timed, "images of the project", load)
             timed("names", system.install_names)
             timed("argo", system.install_argo)
-            timed("namespaces", system.install_namespaces)
+            timed("headrace", system.install_headrace)
             timed("ready", system.await_ready)
             loading.result()
     say(f"the cluster is up in {time.monotonic() - began:.1f} s: export KUBECONFIG={state() / 'kubeconfig'}")

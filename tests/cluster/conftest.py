@@ -2,12 +2,14 @@
 
 import os
 import socket
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cluster import build, node, services
+from tests.cluster import build, kube, node, services
 from tests.cluster.__main__ import down, up
 from tests.cluster.kube import apply_objects
 
@@ -60,6 +62,12 @@ class Offer:
         self.services[name] = port
         node.offer(self.services)
         apply_objects(*services.objects({name: port}))
+        address = kube.get("service", name, "-n", "stack")["spec"]["clusterIP"]
+        knock = node.inside("socat", "-u", "OPEN:/dev/null", f"TCP:{address}:{port}")
+        give_up = time.monotonic() + 30
+        while subprocess.run(knock, capture_output=True, check=False).returncode:
+            assert time.monotonic() < give_up, f"{name} at {address}:{port} can't be reached from inside the node"
+            time.sleep(0.1)
         return f"{name}.stack.svc:{port}"
 
 

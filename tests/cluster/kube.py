@@ -3,11 +3,10 @@
 import json
 import os
 import subprocess
-import time
 from typing import Any
 
 from tests.cluster import build
-from tests.cluster.place import CONF, ClusterError, kubeconfig
+from tests.cluster.place import ClusterError, kubeconfig
 
 
 def kubectl(*arguments: str, given: str | None = None, timeout: float = 180) -> str:
@@ -35,11 +34,6 @@ def get(*arguments: str) -> dict[str, Any]:
     return json.loads(kubectl("get", *arguments, "-o", "json"))
 
 
-def apply(file: str) -> None:
-    """Apply one file of conf/."""
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CONF / file))
-
-
 def apply_objects(*objects: dict[str, Any]) -> None:
     """Apply objects that are made here."""
     listed = {"apiVersion": "v1", "kind": "List", "items": objects}
@@ -51,22 +45,6 @@ def rolled_out(deployment: str, namespace: str, seconds: int = 180) -> None:
     kubectl(
         "rollout", "status", f"deployment/{deployment}", "-n", namespace, f"--timeout={seconds}s", timeout=seconds + 10
     )
-
-
-def until(seconds: float, *arguments: str) -> str:
-    """Ask until `kubectl` succeeds.
-
-    Raises:
-        ClusterError: It did not in time.
-    """
-    give_up = time.monotonic() + seconds
-    while True:
-        try:
-            return kubectl(*arguments)
-        except ClusterError:
-            if time.monotonic() > give_up:
-                raise
-            time.sleep(0.2)
 
 
 def ask(question: dict[str, Any]) -> dict[str, Any]:

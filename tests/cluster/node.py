@@ -12,7 +12,18 @@ from tests.cluster import bridges, build, certs, group, kube, services
 from tests.cluster.machine import PATH
 from tests.cluster.place import CONF, HERE, ClusterError, port, state
 
-UNSHARE = ["unshare", "--fork", "--kill-child", "--pid", "--mount-proc", "--mount", "--ipc", "--uts"]
+UNSHARE = [
+    "setsid",
+    "--fork",
+    "unshare",
+    "--fork",
+    "--kill-child",
+    "--pid",
+    "--mount-proc",
+    "--mount",
+    "--ipc",
+    "--uts",
+]
 
 
 def running() -> bool:
@@ -40,9 +51,9 @@ def start() -> None:
     own = state() / "kubeconfig"
     own.touch(0o600)
     own.write_text(certs.kubeconfig(keys, "admin", f"https://127.0.0.1:{port()}"))
-    first = _launch()
+    _launch()
     try:
-        _await_ready(first)
+        _await_ready()
     except ClusterError as error:
         story = _last_lines()
         end()
@@ -88,7 +99,7 @@ def init() -> int:
     raise ClusterError("the node does not run: make cluster-up")
 
 
-def _launch() -> "subprocess.Popen[bytes]":
+def _launch() -> None:
     join = group.create()
 
     def enter() -> None:
@@ -96,24 +107,20 @@ def _launch() -> "subprocess.Popen[bytes]":
             file.write_text(str(os.getpid()))
 
     supervisord = [sys.executable, "-m", "supervisor.supervisord", "-c", str(CONF / "supervisord.conf")]
-    environment = {
-        "CLUSTER_GROUP": group.name(),
-        "HOME": "/root",
-        "PATH": f"{build.program('kube').parent}:{PATH}",
-    }
+    environment = {"CLUSTER_GROUP": group.name(), "HOME": "/root", "PATH": f"{build.program('kube').parent}:{PATH}"}
     with (state() / "logs" / "inside.log").open("wb") as log:
-        return subprocess.Popen(
+        subprocess.run(
             [*UNSHARE, sys.executable, str(HERE / "inside.py"), str(state()), str(CONF), *supervisord],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=enter,  # noqa: PLW1509 - nothing else runs yet, and a child must never be outside the group
+            preexec_fn=enter,
+            check=True,
         )
 
 
-def _await_ready(first: "subprocess.Popen[bytes]", seconds: float = 180) -> None:
+def _await_ready(seconds: float = 180) -> None:
     give_up = time.monotonic() + seconds
     for question in (
         ("get", "--raw", "/readyz", "--request-timeout=5s"),
@@ -125,8 +132,8 @@ def _await_ready(first: "subprocess.Popen[bytes]", seconds: float = 180) -> None
                 kube.kubectl(*question)
                 break
             except ClusterError:
-                if first.poll() is not None:
-                    raise ClusterError(f"its PID 1 ended with {first.returncode}") from None
+                if not group.processes():
+                    raise ClusterError("its first process ended") from None
                 if time.monotonic() > give_up:
                     raise
                 time.sleep(0.2)

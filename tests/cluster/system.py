@@ -2,14 +2,13 @@
 
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
 
-from tests.cluster import build, kube, services
-from tests.cluster.place import CONF, state
+from tests.cluster import build, images, kube, services
+from tests.cluster.place import CONF, ROOT, state
 
 
 def install_names() -> None:
@@ -45,21 +44,29 @@ def install_argo() -> None:
     """Argo's own definitions, in full, and its controller, from the manifests of its module."""
     kube.kubectl("create", "-f", str(definitions()))
     manifests = build.argo_source() / "manifests"
-    folder = state() / "argo"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    text = (CONF / "argo.yaml").read_text()
-    text = text.replace("MANIFESTS", os.path.relpath(manifests, folder)).replace("VERSION", build.ARGO_MODULE.version)
-    (folder / "kustomization.yaml").write_text(text)
+    text = (CONF / "argo.yaml").read_text().replace("VERSION", build.ARGO_MODULE.version)
+    applied = _kustomization("argo", text.replace("MANIFESTS", os.path.relpath(manifests, state() / "argo")))
     kube.apply_objects({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "argo"}})
     kube.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
-    kube.kubectl("apply", "--server-side", "-k", str(folder))
+    kube.kubectl("apply", "--server-side", "-k", str(applied))
 
 
-def install_namespaces() -> None:
-    """`headrace`, which enforces the restricted Pod Security Standard, and `stack`, the host's services by name."""
-    kube.apply("headrace.yaml")
+def install_headrace() -> None:
+    """All of k8s/base, with the images and the Secrets of this cluster, and the host's services by name."""
+    base = os.path.relpath(ROOT / "k8s/base", state() / "headrace")
+    chosen = [dict(zip(("newName", "newTag"), images.tag(name).split(":"), strict=True)) for name in images.names()]
+    named = [{"name": name, **image} for name, image in zip(images.names(), chosen, strict=True)]
+    applied = _kustomization("headrace", json.dumps({"resources": [base], "images": named}))
+    kube.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(applied))
     kube.apply_objects(*services.objects(services.offered()), *services.secrets())
+
+
+def _kustomization(name: str, text: str) -> Path:
+    """A folder that `kubectl apply -k` takes."""
+    folder = state() / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "kustomization.yaml").write_text(text)
+    return folder
 
 
 def await_ready() -> None:

@@ -23,6 +23,8 @@ def submit(*templates: dict[str, Any]) -> dict[str, Any]:
         "spec": {
             "entrypoint": "main",
             "serviceAccountName": "workflow",
+            "automountServiceAccountToken": False,
+            "executor": {"serviceAccountName": "workflow"},
             "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
             "templates": templates,
         },
@@ -52,6 +54,15 @@ def container(name: str, script: str, **rest: Any) -> dict[str, Any]:
 def nodes(workflow: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Its pods as Argo tells them, by the name of their step."""
     return {each["displayName"]: each for each in workflow["status"]["nodes"].values() if each["type"] == "Pod"}
+
+
+def test_what_k8s_base_declares_is_there() -> None:
+    template = kube.get("workflowtemplate", "messages", "-n", "headrace")
+    used = {each["container"]["image"] for each in template["spec"]["templates"] if "container" in each}
+    assert used <= {images.tag(name) for name in images.names()}
+    assert kube.get("cronworkflow", "messages", "-n", "headrace")["spec"]["workflowSpec"] == {
+        "workflowTemplateRef": {"name": "messages"}
+    }
 
 
 def test_a_workflow_of_two_pods_passes_a_result_on() -> None:

@@ -44,4 +44,4 @@ def test_starting_it_twice_changes_nothing(capsys: pytest.CaptureFixture[str]) -
     first = node.init()
     up()
     assert node.init() == first
-    assert "the cluster runs" in capsys.readouterr().out
+    assert "the cluster runs" in capsys.readouterr().err
