@@ -1,5 +1,6 @@
 """`python -m tests.cluster up`: a real one-node Kubernetes with Argo Workflows on this machine, without Docker."""
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -88,6 +89,7 @@ def timed(what: str, work: Callable[[], T]) -> T:
 
 
 if __name__ == "__main__":
+    os.environ.pop("KUBECONFIG", None)  # these commands are of our own cluster and must never touch another
     try:
         sys.exit(app())
     except ClusterError as error:

@@ -52,6 +52,8 @@ def template(case: Case) -> WorkflowTemplate:
             on_exit=end,
             templates=[end],
             service_account_name="workflow",
+            automount_service_account_token=False,
+            executor=argo.ExecutorConfig(service_account_name="workflow"),
             security_context=argo.PodSecurityContext(
                 run_as_non_root=True, run_as_user=10001, seccomp_profile=argo.SeccompProfile(type="RuntimeDefault")
             ),

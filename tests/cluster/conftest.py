@@ -12,6 +12,7 @@ import pytest
 from tests.cluster import build, kube, node, services
 from tests.cluster.__main__ import down, up
 from tests.cluster.kube import apply_objects
+from tests.cluster.place import foreign
 
 HERE = Path(__file__).parent
 
@@ -36,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[None]:
     """The cluster of this checkout, or the one that `KUBECONFIG` names; ended only by who started it."""
-    if os.environ.get("KUBECONFIG") or node.running():
+    if foreign() or node.running():
         yield
         return
     up()
@@ -47,7 +48,7 @@ def cluster() -> Iterator[None]:
 @pytest.fixture
 def ours(cluster: None) -> None:  # noqa: ARG001 - it comes first
     """For what only our own node can do."""
-    if os.environ.get("KUBECONFIG"):
+    if foreign():
         pytest.skip("KUBECONFIG names another cluster, and this test is of our own node")
 
 

@@ -32,10 +32,15 @@ def port() -> int:
     return int(os.environ.get("HEADRACE_CLUSTER_PORT", "16443"))
 
 
-def kubeconfig() -> Path:
-    """The administrator's way in: the cluster of this checkout, or the one that `KUBECONFIG` names."""
+def foreign() -> Path | None:
+    """The kubeconfig of somebody else's cluster, when `KUBECONFIG` names one: the tests then run on that."""
     named = os.environ.get("KUBECONFIG")
-    return Path(named) if named else state() / "kubeconfig"
+    return Path(named) if named and Path(named).resolve() != state() / "kubeconfig" else None
+
+
+def kubeconfig() -> Path:
+    """The administrator's way in."""
+    return foreign() or state() / "kubeconfig"
 
 
 @contextmanager
