@@ -8,7 +8,7 @@ PYTHON := .venv/bin/python
 .PHONY: help setup demo test lint render bench up down status clean lock
 
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-8s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-15s %s\n", $$1, $$2 }'
 
 setup: ## Install what the project needs: .venv from requirements.lock, Java, the stack's jars
 	@stack/setup.sh
@@ -42,8 +42,11 @@ status: ## Show the stack's services; fails when one does not run
 	@$(PYTHON) -m stack status
 
 clean: down ## Stop the stack and throw its data away
+	@if [ -d "$(HEADRACE_STATE)/cluster" ]; then $(PYTHON) -m tests.cluster down; fi
 	@rm -rf "$(HEADRACE_STATE)"
 
 lock: setup ## Make requirements.lock and stack/jars.lock anew (for the maintainer)
 	@stack/lock.sh
 	@$(PYTHON) -m stack.jars lock
+
+include tests/cluster/cluster.mk

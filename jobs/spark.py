@@ -1,5 +1,8 @@
 """The Spark session of a job: a client of a Spark Connect server, or a driver of its own."""
 
+import socket
+from urllib.parse import urlsplit
+
 from grpc import RpcError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
@@ -13,6 +16,7 @@ DRIVER = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
 }
+REACH = 10  # seconds
 SESSION = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.connect.serverStacktrace.enabled": "false",  # the Python traceback says where
@@ -36,11 +40,13 @@ def session(name: str) -> SparkSession:
 
 
 def _connected(builder: SparkSession.Builder, remote: str) -> SparkSession:
-    try:
+    where = urlsplit(remote)
+    try:  # the client itself would go on trying for ten minutes
+        socket.create_connection((where.hostname or "", where.port or 15002), timeout=REACH).close()
         connected = builder.getOrCreate()
         for name, value in SESSION.items():
             connected.conf.set(name, value)
-    except (PySparkException, RpcError) as error:
+    except (OSError, PySparkException, RpcError) as error:
         raise JobError(
             f"no Spark Connect server answers at {remote}: {str(error).splitlines()[0]}",
             hint="make status",

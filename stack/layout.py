@@ -17,6 +17,9 @@ OFFSETS = {
     "controller-1": 95,
     "controller-2": 96,
     "controller-3": 97,
+    "cluster-1": 192,  # the brokers once more, under the names by which pods of tests/cluster know them
+    "cluster-2": 193,
+    "cluster-3": 194,
     "elasticmq": 324,
     "prefect": 420,
     "spark": 502,
@@ -46,8 +49,7 @@ class Layout:
     @property
     def ports(self) -> dict[str, int]:
         """Every port that is listened on, by service."""
-        unused = {f"kafka-{n}" for n in range(self.nodes + 1, 4)}
-        unused |= {f"controller-{n}" for n in range(self.nodes + 1, 4)}
+        unused = {f"{role}-{n}" for role in ("kafka", "controller", "cluster") for n in range(self.nodes + 1, 4)}
         return {name: self.base + offset for name, offset in OFFSETS.items() if name not in unused}
 
     @property

@@ -13,11 +13,14 @@ def node(layout: Layout, name: str) -> dict[str, object]:
     """
     role, number = name.split("-")
     replicas, least = min(layout.nodes, 3), min(layout.nodes, 2)
-    listeners = []
+    listeners: dict[str, str] = {}
+    advertised: dict[str, str] = {}
     if role == "kafka":
-        listeners.append(f"PLAINTEXT://{layout.address(name)}")
+        cluster = f"cluster-{number}"
+        listeners = {"PLAINTEXT": layout.address(name), "CLUSTER": layout.address(cluster)}
+        advertised = {"CLUSTER": f"{name}.stack.svc:{layout.ports[cluster]}"}
     if role == "controller" or layout.combined:
-        listeners.append(f"CONTROLLER://{layout.address(f'controller-{number}')}")
+        listeners["CONTROLLER"] = layout.address(f"controller-{number}")
     return {
         "process.roles": "broker,controller" if layout.combined else role.replace("kafka", "broker"),
         "node.id": int(number) + (100 if role == "controller" else 0),
@@ -26,9 +29,9 @@ def node(layout: Layout, name: str) -> dict[str, object]:
         # The defaults, 1 and 2 s, are missed where two cores start seven JVMs: elections without end.
         "controller.quorum.election.timeout.ms": 5000,
         "controller.quorum.fetch.timeout.ms": 10000,
-        "listeners": ",".join(listeners),
-        "advertised.listeners": ",".join(listeners),
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listeners": _listeners(listeners),
+        "advertised.listeners": _listeners(listeners | advertised),
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CLUSTER:PLAINTEXT,CONTROLLER:PLAINTEXT",
         **({"inter.broker.listener.name": "PLAINTEXT"} if role == "kafka" else {}),
         "log.dirs": layout.state / "kafka" / name,
         "auto.create.topics.enable": "false",
@@ -45,6 +48,10 @@ def node(layout: Layout, name: str) -> dict[str, object]:
         "transaction.state.log.num.partitions": 3,
         "transaction.state.log.replication.factor": replicas,
     }
+
+
+def _listeners(addresses: Mapping[str, str]) -> str:
+    return ",".join(f"{name}://{address}" for name, address in addresses.items())
 
 
 def nodes(layout: Layout) -> list[str]:

@@ -70,7 +70,9 @@ def secrets() -> list[dict[str, Any]]:
 
 
 def _chosen(prefixes: tuple[str, ...]) -> dict[str, str]:
-    return {name: _translated(value) for name, value in layout().clients().items() if name.startswith(prefixes)}
+    clients = {name: _translated(value) for name, value in layout().clients().items()}
+    clients["SPARK_KAFKA_BOOTSTRAP_SERVERS"] = layout().brokers  # the server is on the host, beside the brokers
+    return {name: value for name, value in clients.items() if name.startswith(prefixes)}
 
 
 def _translated(value: str) -> str:
