@@ -13,6 +13,7 @@ from tests.cluster import build, kube, node, services
 from tests.cluster.__main__ import down, up
 from tests.cluster.kube import apply_objects
 from tests.cluster.place import foreign
+from tests.services.copies import Copy
 
 HERE = Path(__file__).parent
 
@@ -50,6 +51,21 @@ def ours(cluster: None) -> None:  # noqa: ARG001 - it comes first
     """For what only our own node can do."""
     if foreign():
         pytest.skip("KUBECONFIG names another cluster, and this test is of our own node")
+
+
+@pytest.fixture(scope="session")
+def carried(cluster: None, stack: Copy) -> Iterator[Copy]:  # noqa: ARG001 - it comes first
+    """The tests' own stack, reached from pods under the names and with the Secrets that jobs expect."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEADRACE_STACK", str(stack.state))
+        _offer_all()
+        yield stack
+    _offer_all()
+
+
+def _offer_all() -> None:
+    node.offer(services.offered())
+    apply_objects(*services.objects(services.offered()), *services.secrets())
 
 
 class Offer:

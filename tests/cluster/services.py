@@ -1,5 +1,7 @@
 """The stack of the host's loopback, as the cluster sees it: names in the namespace `stack`, Secrets of its clients."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 from stack.layout import Layout
@@ -21,8 +23,8 @@ SECRETS = {  # what each service's clients read, by the first word of the variab
 
 
 def layout() -> Layout:
-    """The stack beside this cluster."""
-    folder = state().parent
+    """The stack beside this cluster, or the one whose folder `HEADRACE_STACK` names."""
+    folder = Path(os.environ.get("HEADRACE_STACK", state().parent))
     base, nodes = made_for(folder) or (PORTS, NODES)
     return Layout(folder, base, nodes)
 

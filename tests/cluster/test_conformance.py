@@ -1,9 +1,6 @@
 """The same workflow on a real Argo controller and on this machine: the same outcomes, step by step."""
 
-import os
-import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,11 +8,9 @@ import pytest
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.local import Run, RunError, as_flow
-from tests.cluster import build, kube
+from tests.cluster import kube
 from tests.cluster.cases import CASES, Case, template
-from tests.cluster.place import kubeconfig
-
-NAMESPACE = "headrace"
+from tests.cluster.workflows import NAMESPACE, finished, submit
 
 
 @dataclass(frozen=True)
@@ -28,16 +23,6 @@ class Ended:
     parameters: tuple[tuple[str, str], ...] = ()
 
 
-def argo(*words: str, stdin: str = "") -> str:
-    environment = os.environ | {"KUBECONFIG": str(kubeconfig())}
-    command = [build.program("argo"), *words, "-n", NAMESPACE]
-    done = subprocess.run(
-        command, input=stdin, env=environment, capture_output=True, text=True, timeout=600, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def submitted(cluster: None) -> dict[str, str]:  # noqa: ARG001 - it comes first
     """All cases at once, so that they wait for each other's pods only; the name of each run."""
@@ -46,9 +31,7 @@ def submitted(cluster: None) -> dict[str, str]:  # noqa: ARG001 - it comes first
         workflow = template(case)
         workflow.namespace = NAMESPACE
         kube.apply_objects(workflow.to_dict())
-        names[case.__name__] = argo(
-            "submit", "--from", f"workflowtemplate/{workflow.name}", "-p", "word=given", "-o", "name"
-        ).strip()
+        names[case.__name__] = submit(str(workflow.name), word="given")
     return names
 
 
@@ -60,9 +43,7 @@ def prefect() -> Iterator[None]:
 
 def on_argo(name: str) -> tuple[str, dict[str, Ended]]:
     """The phase of a finished workflow, and how each of its steps ended."""
-    with suppress(AssertionError):  # the status says more than the exit status of a failed workflow
-        argo("wait", name)
-    status = kube.get("workflow", name, "-n", NAMESPACE)["status"]
+    status = finished(name)
     nodes: dict[str, dict[str, Any]] = status["nodes"]
     attempts = {child for node in nodes.values() if node["type"] == "Retry" for child in node.get("children", [])}
     ended: dict[str, Ended] = {}
