@@ -74,13 +74,28 @@ class Lake(BaseSettings):
 
 
 class Spark(BaseSettings):
-    """Which Spark does the work: a Spark Connect server (`SPARK_REMOTE`), or a driver of our own."""
+    """Which Spark does the work: a Spark Connect server (`SPARK_REMOTE`), or a driver of our own.
+
+    With `SPARK_MASTER=k8s://https://kubernetes.default.svc` the driver is the job's pod, which starts executor pods of
+    `SPARK_IMAGE`; what is called `driver` and `namespace` the pod knows from Kubernetes (workflows/step.py).
+    `SPARK_OPTIONS` is a JSON object of Spark's own options, such as those of an object store.
+    """
 
     model_config = SettingsConfigDict(env_prefix="SPARK_")
 
     remote: str | None = None
     master: str = "local[*]"
     jars: Path | None = None
+    options: dict[str, str] = {}
+    image: str = ""
+    namespace: str = ""
+    driver_host: str = ""
+    driver_pod: str = ""
+    driver_memory: str = "512m"
+    executors: int = 2
+    executor_cores: int = 1
+    executor_memory: str = "1g"
+    executor_template: Path = Path("/opt/executor.yaml")
 
 
 def load(settings: type[Settings]) -> Settings:

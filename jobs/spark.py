@@ -7,7 +7,7 @@ from grpc import RpcError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from jobs import settings
+from jobs import executors, settings
 from jobs.errors import JobError
 
 DRIVER = {
@@ -36,7 +36,9 @@ def session(name: str) -> SparkSession:
     options = dict(DRIVER)
     if spark.jars:
         options["spark.jars"] = ",".join(map(str, sorted(spark.jars.glob("*.jar"))))
-    return builder.master(spark.master).config(map={**options, **SESSION}).getOrCreate()
+    if executors.wanted(spark):
+        options |= executors.options(spark)
+    return builder.master(spark.master).config(map={**options, **SESSION, **spark.options}).getOrCreate()
 
 
 def _connected(builder: SparkSession.Builder, remote: str) -> SparkSession:

@@ -56,7 +56,8 @@ def install_headrace() -> None:
     base = os.path.relpath(ROOT / "k8s/base", state() / "headrace")
     chosen = [dict(zip(("newName", "newTag"), images.tag(name).split(":"), strict=True)) for name in images.names()]
     named = [{"name": name, **image} for name, image in zip(images.names(), chosen, strict=True)]
-    applied = _kustomization("headrace", json.dumps({"resources": [base], "images": named}))
+    idle = [{"name": "prefect-worker", "count": 0}]  # its test starts it
+    applied = _kustomization("headrace", json.dumps({"resources": [base], "images": named, "replicas": idle}))
     kube.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(applied))
     kube.apply_objects(*services.objects(services.offered()), *services.secrets())
 
