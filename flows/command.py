@@ -38,7 +38,7 @@ class Outcome:
     status: str
     exit_status: int | None = None
     seconds: float = 0.0
-    result: str = ""
+    result: str | None = ""
     message: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
     tries: int = 1

@@ -98,7 +98,7 @@ class Step:
         except ValueError as error:
             raise JobError(f"{self.name}: withParam is no JSON list: {text[:200]}") from error
         return [
-            replace(self, name=f"{self.name}({number}:{_shown(item)})", items="", tags=_item(item))
+            replace(self, name=f"{self.name}({number}:{_title(item)})", items="", tags=_item(item))
             for number, item in enumerate(items)
         ]
 
@@ -211,6 +211,11 @@ def _item(item: object) -> dict[str, str]:
     """What `{{item}}` and `{{item.key}}` stand for."""
     keys = cast(dict[str, object], item) if isinstance(item, dict) else {}
     return {"item": _shown(item)} | {f"item.{key}": _shown(value) for key, value in keys.items()}
+
+
+def _title(item: object) -> str:
+    keys = cast(dict[str, object], item) if isinstance(item, dict) else {}
+    return ",".join(f"{key}:{_shown(keys[key])}" for key in sorted(keys)) or _shown(item)
 
 
 def _shown(item: object) -> str:

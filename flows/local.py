@@ -95,7 +95,7 @@ def walk(steps: list[dag.Step], handler: dag.Step | None, scope: dict[str, str])
     wait([future for group in futures.values() for future in group])
     outcomes = [_ended(future) for group in futures.values() for future in group]
     failed = [each for each in outcomes if each.status == "Failed"]
-    status = "Failed" if failed else "Succeeded"
+    status = phase(steps, {name: merge(name, map(_ended, group)).status for name, group in futures.items()})
     if handler:
         failures = [{"displayName": each.name, "message": each.message} for each in failed]
         end = {"workflow.status": status, "workflow.failures": json.dumps(failures)}
@@ -106,6 +106,22 @@ def walk(steps: list[dag.Step], handler: dag.Step | None, scope: dict[str, str])
     if status == "Failed":
         raise RunError(run)
     return run
+
+
+def phase(steps: list[dag.Step], status: Mapping[str, str]) -> str:
+    """How a run ended, by Argo's rule: as its last steps did; one that was omitted counts as those before it.
+
+    Args:
+        steps: The tasks, each after those that it depends on.
+        status: How each of them ended.
+    """
+    branch: dict[str, str] = {}
+    for step in steps:
+        own = status[step.name]
+        before = [branch[each] for each in step.after]
+        branch[step.name] = "Failed" if own == "Failed" or (own == "Omitted" and "Failed" in before) else "Succeeded"
+    last = branch.keys() - {each for step in steps for each in step.after}
+    return "Failed" if any(branch[each] == "Failed" for each in last) else "Succeeded"
 
 
 def _spread(step: dag.Step, scope: dict[str, str], before: Mapping[str, list[Future]]) -> list[dag.Step]:
@@ -127,7 +143,7 @@ def _submit(step: dag.Step, scope: dict[str, str], before: Mapping[str, list[Fut
 def _task(step: dag.Step) -> Task[..., Any]:
     return task(
         name=step.name,
-        task_run_name=step.name,
+        task_run_name=lambda: step.name,  # a plain text would be formatted, and an item may hold braces
         retries=step.retries,
         retry_delay_seconds=exponential_backoff(backoff_factor=5) if step.retries else None,
         retry_condition_fn=_may_try_again,
@@ -153,12 +169,19 @@ def _perform(step: dag.Step, scope: dict[str, str], before: Mapping[str, list[ob
 
 
 def merge(name: str, outcomes: Iterable[Outcome]) -> Outcome:
-    """What the step `name` came to: its own outcome, or that of all its items with a JSON list as result."""
+    """What the step `name` came to: its own outcome, or that of all its items with the list of their results.
+
+    As in Argo, each result must be JSON to become part of the list; else nobody can read it.
+    """
     found = list(outcomes)
     if len(found) == 1 and found[0].name == name:
         return found[0]
     worst = min((each.status for each in found), key=SEVERITY.index, default="Skipped")
-    return Outcome(name, worst, result=json.dumps([each.result for each in found if each.status == "Succeeded"]))
+    try:
+        results = [json.loads(each.result or "") for each in found if each.status == "Succeeded"]
+    except ValueError:
+        return Outcome(name, worst, result=None)
+    return Outcome(name, worst, result=json.dumps(results, separators=(",", ":")))
 
 
 SEVERITY = ("Failed", "Succeeded", "Skipped", "Omitted")
@@ -169,7 +192,7 @@ def _results(ended: Iterable[Outcome]) -> dict[str, str]:
     known: dict[str, str] = {}
     for each in ended:
         known[f"tasks.{each.name}.status"] = each.status
-        if each.status == "Succeeded":
+        if each.status == "Succeeded" and each.result is not None:
             known[f"tasks.{each.name}.outputs.result"] = each.result
         for name, value in each.parameters.items():
             known[f"tasks.{each.name}.outputs.parameters.{name}"] = value

@@ -30,8 +30,6 @@ def template() -> dict[str, Any]:
     variables["properties"]["image"] = {"title": "Image", "type": "string", "description": "The image of the flows."}
     variables["required"] = ["image"]
     pod = made["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
-    for misplaced in ("completions", "parallelism"):  # fields of a Job, which a pod does not have
-        pod.pop(misplaced)
     pod["automountServiceAccountToken"] = True
     pod["securityContext"] = {
         "runAsNonRoot": True,

@@ -148,8 +148,8 @@ def _brief(result: object) -> str:
     return ", ".join(f"{name} {each}" for name, each in plain.items())
 
 
-def _value(printed: str) -> object:
+def _value(printed: str | None) -> object:
     try:
-        return json.loads(printed)
+        return json.loads(printed or "")
     except ValueError:
         return printed

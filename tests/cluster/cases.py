@@ -112,7 +112,7 @@ def when() -> None:
 
 def fan_out() -> None:
     echo = python("echo", ECHO, ["word"])
-    make = python("make", "import json; print(json.dumps(['x', 'y', 'z']))")
+    make = python("make", "import json; print(json.dumps([1, 2, 3]))")
     items = Task(name="items", template=echo, arguments={"word": "{{item}}"}, with_items=["a", "b"])
     objects = Task(
         name="objects",
@@ -123,8 +123,8 @@ def fan_out() -> None:
     made = Task(name="made", template=make)
     each = Task(name="each", template=echo, arguments={"word": "{{item}}"}, with_param="{{tasks.made.outputs.result}}")
     made.next(each)
-    some = python("some", "print(len('''{{inputs.parameters.word}}''') > 0)", ["word"])
-    last = Task(name="last", template=some, arguments={"word": "{{tasks.each.outputs.result}}"})
+    total = python("total", "import json; print(sum(json.loads('{{inputs.parameters.word}}')))", ["word"])
+    last = Task(name="last", template=total, arguments={"word": "{{tasks.each.outputs.result}}"})
     for before in (items, objects, each):
         before.next(last)
 
