@@ -98,7 +98,7 @@ def walk(steps: list[dag.Step], handler: dag.Step | None, scope: dict[str, str])
     status = phase(steps, {name: merge(name, map(_ended, group)).status for name, group in futures.items()})
     if handler:
         failures = [{"displayName": each.name, "message": each.message} for each in failed]
-        end = {"workflow.status": status, "workflow.failures": json.dumps(failures)}
+        end = {"workflow.status": status, "workflow.failures": json.dumps(json.dumps(failures))}
         last = _submit(handler, {**scope, **end}, {})
         wait([last])
         outcomes.append(_ended(last))

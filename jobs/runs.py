@@ -1,5 +1,6 @@
 """Runs of workflows."""
 
+import json
 import logging
 from dataclasses import dataclass
 
@@ -29,16 +30,16 @@ class Report:
 
 
 @job("jobs", memory="128Mi", retries=1, minutes=5)
-def report(workflow: str, status: str, failures: str = "[]") -> Report:
+def report(workflow: str, status: str, failures: str = '"[]"') -> Report:
     """Say how a run ended; every workflow calls it last, also when it failed.
 
     Args:
         workflow: The name of the run.
         status: Succeeded, Failed or Error.
-        failures: The failed steps as Argo writes them: a JSON list of objects with `displayName`
-            and `message`.
+        failures: The failed steps as Argo writes them into `workflow.failures`: a JSON string that holds
+            null or a JSON list of objects with `displayName` and `message`.
     """
-    failed = {each.displayName: each.message for each in FAILURES.validate_json(failures or "[]") or []}
+    failed = {each.displayName: each.message for each in FAILURES.validate_json(json.loads(failures)) or []}
     for name, message in failed.items():
         log.error("%s: %s failed: %s", workflow, name, message)
     log.info("%s ended as %s", workflow, status)

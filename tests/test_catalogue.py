@@ -57,4 +57,6 @@ def test_a_job_runs_in_an_image_that_exists(job: Job[..., Any]) -> None:
 def test_a_job_is_still_a_function() -> None:
     from jobs.runs import report
 
-    assert report("w-1", "Failed", '[{"displayName": "a", "message": "b"}]').failures == {"a": "b"}
+    failures = r'"[{\"displayName\": \"a\", \"message\": \"b\", \"phase\": \"Failed\"}]"'
+    assert report("w-1", "Failed", failures).failures == {"a": "b"}
+    assert report("w-1", "Succeeded", '"null"').failures == {}

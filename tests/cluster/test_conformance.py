@@ -69,7 +69,10 @@ def locally(case: Case) -> tuple[str, dict[str, Ended]]:
         run = error.run
     ended = {
         step.name: Ended(
-            step.status, step.result if step.status == "Succeeded" else "", step.tries, (*step.parameters.items(),)
+            step.status,
+            step.result or "" if step.status == "Succeeded" else "",
+            step.tries,
+            (*step.parameters.items(),),
         )
         for step in run.steps
     }
