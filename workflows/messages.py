@@ -23,7 +23,7 @@ with (
     topic = "{{workflow.parameters.topic}}"
     queue = "{{workflow.parameters.queue}}"
 
-    check = step(cluster.check)
+    check = step(cluster.check, every="1h", reads=topic)
     declare = step(topics.apply, file="messages/topics.yaml")
     connect = step(connectors.apply, file="messages/connectors.yaml")
     load = step(bronze.load, topic=topic, at_least="{{workflow.parameters.at_least}}")

@@ -1,47 +1,15 @@
-"""What a cluster's state comes to: pure."""
+"""What the state of brokers, controllers and partitions comes to: pure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from rich.markup import escape
+from jobs.findings import Finding, at_fault, some
 
-Verdict = Literal["ok", "warn", "fail"]
+STRICT = 3
+"""From this many brokers on, a cluster is meant to survive the loss of one; a laptop's single broker is not."""
 
-COLOUR = {"ok": "green", "warn": "yellow", "fail": "red"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found, and the command that mends it."""
-
-    check: str
-    verdict: Verdict
-    detail: str
-    fix: str = ""
-
-
-@dataclass(frozen=True)
-class Report:
-    """Every finding; unhealthy as soon as one of them failed."""
-
-    findings: tuple[Finding, ...]
-
-    @property
-    def failed(self) -> list[Finding]:
-        """Those that failed."""
-        return [each for each in self.findings if each.verdict == "fail"]
-
-    def text(self) -> str:
-        """One line a check, and under what is not ok the command that mends it."""
-        wide = max(len(each.check) for each in self.findings)
-        lines: list[str] = []
-        for each in self.findings:
-            mark = f"[{COLOUR[each.verdict]}]{each.verdict:<4}[/]"
-            lines.append(f"{mark}  {each.check:<{wide}}  {escape(each.detail)}")
-            if each.fix and each.verdict != "ok":
-                lines.append(f"      {'':<{wide}}  next: {escape(each.fix)}")
-        return "\n".join(lines)
+STALE = 10_000
+"""A controller or broker that has not caught up with the metadata log for this long is behind, in ms."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +30,11 @@ class Partition:
     isr: tuple[int, ...]
     min_isr: int
 
+    @property
+    def slack(self) -> int:
+        """How many brokers may go before it can't be written with `acks=all`; negative: it can't be already."""
+        return len(self.isr) - self.min_isr
+
 
 def identity(cluster_id: str, expected: str) -> Finding:
     """Whether this is the cluster that is meant."""
@@ -73,7 +46,7 @@ def identity(cluster_id: str, expected: str) -> Finding:
 def brokers(up: Sequence[int], least: int) -> Finding:
     """Whether enough brokers are up."""
     detail = f"{len(up)} up ({', '.join(map(str, up))}), at least {least} wanted"
-    return Finding("brokers", "ok" if len(up) >= least else "fail", detail, "start the missing brokers")
+    return Finding("brokers", "ok" if len(up) >= least else "fail", detail, "start the missing brokers: make status")
 
 
 def partitions(all_of_them: Sequence[Partition], least: int) -> list[Finding]:
@@ -84,30 +57,89 @@ def partitions(all_of_them: Sequence[Partition], least: int) -> list[Finding]:
 
     Args:
         all_of_them: The partitions of every topic.
-        least: How many brokers the caller counts on: from 3 on, being unable to lose one is a failure.
+        least: How many brokers the caller counts on: from `STRICT` on, being unable to lose one is a failure.
     """
-
-    def count(check: str, fix: str, bad: Callable[[Partition], bool], verdict: Verdict = "fail") -> Finding:
-        found = [each.name for each in all_of_them if bad(each)]
-        detail = f"{len(found)} of {len(all_of_them)} partitions{_some(found)}"
-        return Finding(check, verdict if found else "ok", detail, fix)
-
+    among = f"{len(all_of_them)} partitions"
+    offline = [each.name for each in all_of_them if each.leader < 0]
+    behind = [each.name for each in all_of_them if len(each.isr) < len(each.replicas)]
+    refused = [each.name for each in all_of_them if each.slack < 0]
+    tight = sorted((each for each in all_of_them if each.slack <= 0), key=lambda each: each.name.startswith("_"))
+    said = [f"{each.name} ({len(each.isr)} in sync, {each.min_isr} needed)" for each in tight]
     return [
-        count("offline", "start the brokers that hold them", lambda each: each.leader < 0),
-        count(
-            "under-replicated",
-            "start the missing brokers, and wait",
-            lambda each: len(each.isr) < len(each.replicas),
-            "warn",
-        ),
-        count("under min ISR", "start the missing brokers, and wait", lambda each: len(each.isr) < each.min_isr),
-        count(
+        at_fault("offline", offline, among, fix="start the brokers that hold them: make status"),
+        at_fault("under-replicated", behind, among, fix="start the missing brokers, and wait", verdict="warn"),
+        at_fault("under min ISR", refused, among, fix="start the missing brokers, and wait"),
+        at_fault(
             "can't lose one broker",
-            "raise the replication factor above min.insync.replicas",
-            lambda each: len(each.isr) <= each.min_isr,
-            "fail" if least >= 3 else "warn",
+            said,
+            among,
+            fix=_widen(tight),
+            verdict="fail" if least >= STRICT else "warn",
         ),
     ]
+
+
+def _widen(tight: Sequence[Partition]) -> str:
+    if any(len(each.isr) < len(each.replicas) for each in tight):
+        return "start the missing brokers, and wait until they are in sync"
+    return "replication_factor above min.insync.replicas in topics.yaml, then headrace topics apply"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A controller that votes, or a broker that only follows the metadata log.
+
+    Args:
+        node: Its id.
+        lag: How many records of the metadata log it is behind the leader.
+        age: How long ago it had caught up last, in ms; None if never.
+    """
+
+    node: int
+    lag: int
+    age: int | None
+
+    @property
+    def current(self) -> bool:
+        """Whether it has caught up lately."""
+        return self.age is not None and self.age <= STALE
+
+
+def quorum(leader: int, voters: Sequence[Member], observers: Sequence[Member], least: int) -> list[Finding]:
+    """Whether the controllers agree, how far each node is behind, and whether one controller may be lost.
+
+    A quorum of n voters needs n // 2 + 1 of them.
+    """
+    current = [each for each in voters if each.current]
+    need = len(voters) // 2 + 1
+    late = [str(each.node) for each in voters if not each.current]
+    slowest = max((each.lag for each in voters), default=0)
+    oldest = max((each.age for each in current if each.age is not None), default=0)
+    detail = (
+        f"leader {leader}, {len(current)} of {len(voters)} voters caught up ({need} needed), "
+        f"lag {slowest} records, {oldest} ms"
+    )
+    fix = f"start controller{some(late).replace(':', '', 1)}: make status" if late else ""
+    agree = "fail" if leader < 0 or len(current) < need else "warn" if late else "ok"
+    found = [Finding("controllers", agree, detail, fix, tuple(late))]
+    if len(voters) > 1 or least >= STRICT:
+        spare = len(current) - need
+        found.append(
+            Finding(
+                "can't lose one controller",
+                "ok" if spare > 0 else "fail" if least >= STRICT else "warn",
+                f"{max(spare, 0)} of {len(voters)} voters may be lost now",
+                "" if spare > 0 else fix or "add controllers: three can lose one",
+            )
+        )
+    if observers:
+        behind = [f"{each.node} ({each.lag} records)" for each in observers if not each.current]
+        found.append(
+            at_fault(
+                "metadata lag", behind, f"{len(observers)} brokers", fix="look at the brokers' logs", verdict="warn"
+            )
+        )
+    return found
 
 
 @dataclass(frozen=True)
@@ -147,8 +179,3 @@ def percentile(values: Iterable[float], share: float) -> float:
     """The smallest value that is not exceeded by `share` of them (nearest rank); 0 of none."""
     ordered = sorted(values)
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)] if ordered else 0.0
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:5])
-    return f": {shown}{', ...' if len(names) > 5 else ''}" if names else ""
