@@ -16,7 +16,16 @@ from jobs.errors import JobError
 
 TAG = re.compile(r"\{\{\s*([^}]+?)\s*\}\}")
 SUPPORTED_TASK = {"name", "template", "arguments", "depends", "when", "with_items", "with_param"}
-SUPPORTED_TEMPLATE = {"name", "container", "inputs", "outputs", "retry_strategy", "active_deadline_seconds"}
+SUPPORTED_TEMPLATE = {
+    "name",
+    "container",
+    "inputs",
+    "outputs",
+    "retry_strategy",
+    "active_deadline_seconds",
+    "service_account_name",
+    "automount_service_account_token",
+}
 SUPPORTED_SPEC = {  # what only a cluster needs is left to it: accounts, volumes, security, cleaning up
     "entrypoint",
     "templates",
@@ -127,7 +136,8 @@ class Step:
             inputs[f"inputs.parameters.{each.name}"] = str(value)
         run = cast(argo.Container, self.template.container)
         words = [*(run.command or []), *(run.args or [])]
-        variables = {each.name: fill(each.value or "", inputs) for each in run.env or []}
+        # What a variable takes from its pod there is nothing to take from here.
+        variables = {each.name: fill(each.value or "", inputs) for each in run.env or [] if not each.value_from}
         files = {
             each.name: str(PurePosixPath(str(each.value_from and each.value_from.path)))
             for each in (self.template.outputs and self.template.outputs.parameters) or []

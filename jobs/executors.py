@@ -50,6 +50,6 @@ def options(spark: settings.Spark) -> dict[str, str]:
         "spark.kubernetes.executor.podTemplateFile": str(spark.executor_template),
         "spark.kubernetes.executor.podTemplateContainerName": "executor",
     }
-    if spark.jars:  # every executor has them in its image
-        made["spark.jars"] = ",".join(f"local://{jar}" for jar in sorted(spark.jars.glob("*.jar")))
+    if spark.jars:  # in the image of both, so nothing is sent or copied as with spark.jars
+        made |= dict.fromkeys(("spark.driver.extraClassPath", "spark.executor.extraClassPath"), f"{spark.jars}/*")
     return made

@@ -33,12 +33,13 @@ def session(name: str) -> SparkSession:
     builder = SparkSession.builder.appName(name)
     if spark.remote:
         return _connected(builder.remote(spark.remote), spark.remote)
-    options = dict(DRIVER)
-    if spark.jars:
-        options["spark.jars"] = ",".join(map(str, sorted(spark.jars.glob("*.jar"))))
-    if executors.wanted(spark):
-        options |= executors.options(spark)
-    return builder.master(spark.master).config(map={**options, **SESSION, **spark.options}).getOrCreate()
+    options = executors.options(spark) if executors.wanted(spark) else _jars(spark)
+    return builder.master(spark.master).config(map={**DRIVER, **options, **SESSION, **spark.options}).getOrCreate()
+
+
+def _jars(spark: settings.Spark) -> dict[str, str]:
+    """What Spark needs beside its own, where the driver is all there is."""
+    return {"spark.jars": ",".join(map(str, sorted(spark.jars.glob("*.jar"))))} if spark.jars else {}
 
 
 def _connected(builder: SparkSession.Builder, remote: str) -> SparkSession:

@@ -10,6 +10,7 @@ from hera.workflows import (
     Container,
     CronWorkflow,
     Env,
+    FieldEnv,
     Parameter,
     Resources,
     RetryStrategy,
@@ -25,6 +26,11 @@ from jobs.job import Job, flag
 
 DECLARED = Path(__file__).parents[1] / "k8s/base/declared"
 DAY = 24 * 60 * 60
+POD = {  # what a Spark driver must know of its own pod
+    "SPARK_DRIVER_HOST": "status.podIP",
+    "SPARK_DRIVER_POD": "metadata.name",
+    "SPARK_NAMESPACE": "metadata.namespace",
+}
 
 
 def step(job: Job[..., Any], name: str = "", **arguments: str | float) -> Task:
@@ -108,13 +114,22 @@ def template(job: Job[..., Any]) -> Container:
 
 
 def container(job: Job[..., Any], **options: str) -> Container:
-    """The container that runs `job` with these options as they are written."""
+    """The container that runs `job` with these options as they are written.
+
+    A job that needs Spark may be a driver that starts executors, so it has the account for that (k8s/base/spark.yaml).
+    """
+    driver = "spark" in job.needs
     return Container(
         name=job.name,
         image=job.image,
         command=job.command,
         args=[f"{flag(name)}={value}" for name, value in options.items()],
-        env=[Env(name="HEADRACE_RUN", value="{{workflow.name}}")],
+        service_account_name="spark" if driver else None,
+        automount_service_account_token=True if driver else None,
+        env=[
+            Env(name="HEADRACE_RUN", value="{{workflow.name}}"),
+            *(FieldEnv(name=name, field_path=path) for name, path in POD.items() if driver),
+        ],
         env_from=[SecretEnvFrom(name=service) for service in job.needs],
         resources=Resources(cpu_request=job.cpu, memory_request=job.memory, memory_limit=job.memory),
         active_deadline_seconds=job.minutes * 60,
