@@ -27,6 +27,7 @@ lint: setup ## Check style, types and rendered files
 
 render: setup ## Write the workflows as YAML, and the generated parts of the documents
 	@$(PYTHON) -m workflows
+	@$(PYTHON) -m flows.pool
 	@.venv/bin/cog -r README.md
 
 bench: up ## Measure; each benchmark ends in one JSON line a peer
