@@ -33,7 +33,7 @@ def admin() -> AdminClient:
     """
     servers = settings.load(settings.Kafka).bootstrap_servers
     said: list[KafkaError] = []
-    client = AdminClient(_config("headrace-admin", error_cb=said.append))
+    client = AdminClient(config("headrace-admin", error_cb=said.append))
     asked = client.describe_cluster(request_timeout=PATIENCE)
     give_up = time.monotonic() + PATIENCE
     while not asked.done() and time.monotonic() < give_up and not any(map(_refused, said)):
@@ -58,7 +58,7 @@ def producer(**overrides: Any) -> Producer:
     """
     admin()
     defaults = {"acks": "all", "enable.idempotence": True, "linger.ms": 20, "delivery.timeout.ms": 120_000}
-    return Producer(_config("headrace", **(defaults | _dotted(overrides))))
+    return Producer(config("headrace", **(defaults | _dotted(overrides))))
 
 
 def consumer(group: str = "headrace", **overrides: Any) -> Consumer:
@@ -79,7 +79,7 @@ def consumer(group: str = "headrace", **overrides: Any) -> Consumer:
         "auto.offset.reset": "error",
         "fetch.queue.backoff.ms": 5,  # the default, 1000, leaves the consumer idle
     }
-    return Consumer(_config("headrace", **(defaults | _dotted(overrides))))
+    return Consumer(config("headrace", **(defaults | _dotted(overrides))))
 
 
 def answer(future: "Future[Any]", doing: str) -> Any:
@@ -106,7 +106,8 @@ def reason(error: BaseException) -> KafkaError:
     return error.args[0]
 
 
-def _config(client_id: str, **more: Any) -> dict[str, Any]:
+def config(client_id: str, **more: Any) -> dict[str, Any]:
+    """What librdkafka is given: the environment's settings, and more of them with `_` for `.`."""
     # librdkafka's own lines on stderr are left out: error_cb says the same, once.
     base = {"client.id": client_id, "log_level": 0, "error_cb": _warn}
     return base | settings.load(settings.Kafka).librdkafka() | _dotted(more)

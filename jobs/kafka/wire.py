@@ -40,7 +40,7 @@ def wire() -> Generator[Any, None, None]:
 
 
 def options(librdkafka: dict[str, str]) -> dict[str, Any]:
-    """librdkafka's settings as kafka-python takes them."""
+    """Librdkafka's settings as kafka-python takes them."""
     ca, certificate, key = (librdkafka.get(name) for name in PEM)
     return {
         "bootstrap_servers": librdkafka["bootstrap.servers"].split(","),
@@ -61,9 +61,9 @@ def ask(client: Any, request: Any, node: int | None = None) -> Any:
     """Send one request of Kafka's protocol, to any broker or to one of them, and wait for its response."""
 
     async def send() -> Any:
-        return await client._manager.send(request, node_id=node)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        return await client._manager.send(request, node_id=node)  # pyright: ignore[reportPrivateUsage]
 
-    return client._manager.run(send)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    return client._manager.run(send)  # pyright: ignore[reportPrivateUsage]
 
 
 def _why(error: BaseException) -> str:

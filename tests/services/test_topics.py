@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 
-from tests.services.copies import ROOT, Copy
+from tests.services.copies import ROOT, Copy, run
 
 
 @pytest.fixture
@@ -45,6 +47,26 @@ def start(stack: Copy, file: Path) -> subprocess.Popen[str]:
     words = [".venv/bin/headrace", "topics", "apply", str(file)]
     environment = {"HEADRACE_STATE": str(stack.state), "PATH": "/usr/bin:/bin"}
     return subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+HOLD = """
+import sys
+from jobs import kafka, settings
+from jobs.kafka.lock import held
+settings.load_dotenv_file()
+with held(kafka.admin(), "test", 30) as lock:
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def hold(stack: Copy) -> subprocess.Popen[str]:
+    environment = {"HEADRACE_STATE": str(stack.state), "PATH": "/usr/bin:/bin", "HEADRACE_RUN": "r-1"}
+    words, pipe = [str(ROOT / ".venv/bin/python"), "-c", HOLD], subprocess.PIPE
+    holder = subprocess.Popen(words, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True)
+    assert holder.stdout
+    assert holder.stdout.readline() == "held\n"
+    return holder
 
 
 def test_plan_apply_plan(stack: Copy, file: Path) -> None:
@@ -89,16 +111,55 @@ def test_the_cluster_judges_before_anything_is_made(stack: Copy, file: Path, nam
     assert answer(stack.headrace("topics", "plan", str(file)))["create"] == 1, "the good one was not made either"
 
 
-def test_pruning_needs_a_pattern_and_a_yes(stack: Copy, file: Path, name: str) -> None:
-    write(file, name, topics=2)
+def test_a_saved_plan_is_done_exactly(stack: Copy, file: Path, name: str, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    assert answer(stack.headrace("topics", "plan", str(file), f"--save={plan}"))["create"] == 1
+    write(file, name, topics=2, partitions=5)
+    done = answer(stack.headrace("topics", "apply", str(file), f"--plan={plan}"))
+    assert [(each["topic"], each["settings"][0]["after"]) for each in done["changes"]] == [(f"{name}-0", "2")]
+    again = answer(stack.headrace("topics", "apply", f"--plan={plan}"))
+    assert (again["changes"], again["applied"]) == ([], False)
+
+
+def test_a_stale_plan_is_refused_and_says_why(stack: Copy, file: Path, name: str, tmp_path: Path) -> None:
     answer(stack.headrace("topics", "apply", str(file)))
-    write(file, name, topics=1)
-    assert answer(stack.headrace("topics", "plan", str(file)))["delete"] == 0
-    asked = stack.headrace("topics", "apply", str(file), f"--prune={name}*")
-    assert asked.returncode == 2
-    assert f"{name}-1" in asked.stderr
-    assert answer(stack.headrace("topics", "apply", str(file), f"--prune={name}*", "--yes"))["delete"] == 1
-    assert answer(stack.headrace("topics", "plan", str(file), f"--prune={name}*"))["delete"] == 0
+    write(file, name, topics=2, configs="retention.ms: 70000")
+    plan = tmp_path / "plan.json"
+    pending = stack.headrace("topics", "plan", str(file), f"--save={plan}", "--fail-on-changes")
+    assert pending.returncode == 3
+    assert f"next: headrace topics apply --plan={plan}" in pending.stderr
+    answer(stack.headrace("topics", "apply", str(write(tmp_path / "other.yaml", name, configs="retention.ms: 80000"))))
+    stale = stack.headrace("topics", "apply", f"--plan={plan}")
+    assert stale.returncode == 1
+    assert f"topic {name}-0: retention.ms was 60000 and is 80000 now (the plan makes it 70000)" in stale.stderr
+    assert answer(stack.headrace("topics", "plan", str(file)))["create"] == 1, "nothing of it was done"
+
+
+def test_what_is_no_plan_is_a_usage_error(stack: Copy, tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    assert "no plan" in stack.headrace("topics", "apply", f"--plan={path}").stderr
+    path.write_text('{"x": 1}')
+    wrong = stack.headrace("topics", "apply", f"--plan={path}")
+    assert (wrong.returncode, "is not a plan" in wrong.stderr) == (2, True)
+
+
+def test_more_partitions_warn_of_keys_and_groups(stack: Copy, file: Path, name: str) -> None:
+    write(file, name, configs="cleanup.policy: compact")
+    answer(stack.headrace("topics", "apply", str(file)))
+    servers = {"bootstrap.servers": stack.env["KAFKA_BOOTSTRAP_SERVERS"]}
+    producer = Producer(servers)
+    for number in range(10):
+        producer.produce(f"{name}-0", b"v", key=str(number).encode())
+    producer.flush()
+    reader = Consumer(servers | {"group.id": name, "auto.offset.reset": "earliest", "enable.auto.commit": False})
+    reader.subscribe([f"{name}-0"])
+    assert reader.consume(1, 20)
+    reader.commit(asynchronous=False)
+    write(file, name, partitions=4, configs="cleanup.policy: compact")
+    notes = answer(stack.headrace("topics", "plan", str(file)))["changes"][0]["notes"]
+    reader.close()
+    assert [note.partition(" ")[0] for note in notes] == ["keyed", "compacted:", "groups"]
+    assert f"{name} (1 members)" in notes[2]
 
 
 def test_two_applies_at_once_agree(stack: Copy, file: Path, name: str) -> None:
@@ -108,6 +169,39 @@ def test_two_applies_at_once_agree(stack: Copy, file: Path, name: str) -> None:
         _, story = each.communicate(timeout=60)
         assert each.returncode == 0, story
     assert answer(stack.headrace("topics", "plan", str(file)))["changes"] == []
+
+
+def test_who_holds_the_lock_is_named(stack: Copy, file: Path) -> None:
+    holder = hold(stack)
+    try:
+        refused = stack.headrace("topics", "apply", str(file), "--lock-timeout=0")
+        assert refused.returncode == 1
+        said = f"somebody else is changing this cluster: test on {socket.gethostname()}, process {holder.pid}, run r-1"
+        assert said in refused.stderr
+        assert answer(stack.headrace("topics", "plan", str(file)))["create"] == 1, "looking needs no lock"
+    finally:
+        holder.kill()
+        holder.communicate()
+    took_over = stack.headrace("topics", "apply", str(file), "--lock-timeout=0")
+    assert took_over.returncode == 0, took_over.stderr
+    assert "that process is gone" in took_over.stderr, "killed on this machine, it is known to be dead at once"
+
+
+def test_the_lock_is_waited_for(stack: Copy, file: Path) -> None:
+    holder = hold(stack)
+    waiting = start(stack, file)
+    assert waiting.stderr
+    assert "waiting for test on" in waiting.stderr.readline()
+    holder.communicate(timeout=60)
+    _, story = waiting.communicate(timeout=60)
+    assert (waiting.returncode, holder.returncode) == (0, 0), story
+
+
+def test_a_holder_that_was_suspended_stops(stack: Copy) -> None:
+    """It can't know what others did meanwhile; the clock is turned for it, so that the test needs no 15 s."""
+    script = HOLD.replace("sys.stdin.read()", "lock.last -= 13; lock.check()")
+    done = run(".venv/bin/python", "-c", script, HEADRACE_STATE=str(stack.state))
+    assert "JobError: this process lost the lock" in done.stderr
 
 
 def test_killed_in_the_middle_and_run_again(stack: Copy, file: Path, name: str) -> None:
