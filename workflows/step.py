@@ -95,7 +95,7 @@ def cron(workflow: WorkflowTemplate, schedule: str) -> CronWorkflow:
     return CronWorkflow(
         name=workflow.name,
         schedules=[schedule],
-        timezone="Etc/UTC",
+        timezone="UTC",  # the one name that needs no time zone files in the controller
         concurrency_policy="Forbid",
         starting_deadline_seconds=300,
         successful_jobs_history_limit=3,
