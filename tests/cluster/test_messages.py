@@ -111,8 +111,10 @@ def test_the_schedule_fires(topic: Topic) -> None:
     kube.apply_objects(manifest)
     label = f"workflows.argoproj.io/cron-workflow={name}"
 
-    started = eventually(lambda: kube.get("workflow", "-n", NAMESPACE, "-l", label)["items"], seconds=130)
+    try:
+        started = eventually(lambda: kube.get("workflow", "-n", NAMESPACE, "-l", label)["items"], seconds=130)
+    finally:
+        kube.kubectl("delete", "cronworkflow", name, "-n", NAMESPACE)
 
-    kube.kubectl("delete", "cronworkflow", name, "-n", NAMESPACE)
     assert started[0]["spec"]["workflowTemplateRef"]["name"] == "messages"
     argo("terminate", started[0]["metadata"]["name"])
