@@ -91,12 +91,12 @@ def sizes(wired: Any, topics: Collection[str]) -> dict[tuple[str, int, int], int
 
 
 def _rates(client: AdminClient, brokers: Collection[int]) -> dict[int, set[str]]:
-    resources = [ConfigResource(ResourceType.BROKER, str(broker)) for broker in brokers]
-    answers = client.describe_configs(resources, request_timeout=kafka.REQUEST) if resources else {}
     found: dict[int, set[str]] = {}
-    for resource, future in answers.items():
-        entries = kafka.answer(future, f"read the settings of broker {resource.name}")
-        found[int(resource.name)] = {
+    for broker in brokers:
+        resource = ConfigResource(ResourceType.BROKER, str(broker))  # librdkafka asks for one broker a call
+        future = client.describe_configs([resource], request_timeout=kafka.REQUEST)[resource]
+        entries = kafka.answer(future, f"read the settings of broker {broker}")
+        found[broker] = {
             entries[name].value
             for name in RATES
             if name in entries and ConfigSource(entries[name].source) is ConfigSource.DYNAMIC_BROKER_CONFIG
@@ -123,6 +123,8 @@ def _set(
         for kind, wanted in ((ResourceType.BROKER, brokers), (ResourceType.TOPIC, topics))
         for name, settings in wanted.items()
     ]
-    if resources:
-        for each, future in client.incremental_alter_configs(resources, request_timeout=kafka.REQUEST).items():
-            kafka.answer(future, f"set the replication rate of {each.name}")
+    apart = [[each] for each in resources if each.restype == ResourceType.BROKER]  # librdkafka sets one broker a call
+    for batch in [*apart, [each for each in resources if each.restype == ResourceType.TOPIC]]:
+        if batch:
+            for each, future in client.incremental_alter_configs(batch, request_timeout=kafka.REQUEST).items():
+                kafka.answer(future, f"set the replication rate of {each.name}")
