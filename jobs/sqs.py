@@ -150,7 +150,7 @@ def to_messages(rows: DataFrame, exported: DataFrame | None) -> list[Message]:
     """The rows as messages, in the order of their text, without those exported before."""
     values = rows.drop("load")
     body = F.to_json(F.struct(*values.columns), {"ignoreNullFields": "false"}).alias("body")
-    bodies = values.select(body).select(F.sha2("body", 256).alias("id"), "body")
+    bodies = values.select(body).select(F.sha2("body", 256).alias("id"), "body").dropDuplicates(["id"])
     if exported is not None:
         bodies = bodies.join(exported.select("id"), on="id", how="left_anti")
     return [Message(*row) for row in bodies.orderBy("body").collect()]
