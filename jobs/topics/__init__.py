@@ -1,21 +1,19 @@
 """Topics: what topics.yaml declares, made so."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from confluent_kafka.admin import AdminClient
-from pydantic import ValidationError
-
 from jobs import kafka
-from jobs.declared import File
 from jobs.errors import JobError, PendingError, UsageError
 from jobs.job import job
 from jobs.kafka.lock import held
-from jobs.topics import actual, impact
-from jobs.topics.changes import Basis, Plan
+from jobs.strimzi import Manifests
+from jobs.topics import actual, deletion, planning, snapshots, strimzi
+from jobs.topics.changes import Plan
 from jobs.topics.converge import converge, visible
-from jobs.topics.declared import Topics, load
-from jobs.topics.difference import diff, remaining, stale
+from jobs.topics.declared import load
+from jobs.topics.deletion import Doomed
+from jobs.topics.difference import remaining
 
 
 @job("jobs", memory="128Mi", retries=2, minutes=5, needs=("kafka",))
@@ -32,10 +30,9 @@ def plan(file: Path = Path("messages/topics.yaml"), *, fail_on_changes: bool = F
         PendingError: There are changes, and `fail_on_changes`.
     """
     client, source = kafka.admin(), load(file)
-    found = _plan(client, source)
+    found = planning.judged(client, source)
     if save:
-        found = found.model_copy(update={"basis": _basis(client, found)})
-        Path(save).write_text(found.model_dump_json(indent=1, exclude={"create", "change"}) + "\n", encoding="utf-8")
+        found = planning.save(client, found, Path(save))
     if fail_on_changes and found.changes:
         raise PendingError(
             f"{len(found.changes)} topics differ from {found.file}",
@@ -71,7 +68,7 @@ def apply(
             else is changing the cluster for longer than `lock_timeout`.
     """
     client = kafka.admin()
-    first, look = _as_saved(client, Path(plan)) if plan else _as_declared(client, load(file))
+    first, look = planning.as_saved(client, Path(plan)) if plan else planning.as_declared(client, load(file))
     if dry_run or not first.changes:
         return first
     with held(client, "topics apply", lock_timeout) as lock:
@@ -80,56 +77,78 @@ def apply(
     return first.model_copy(update={"applied": True})
 
 
-def _as_declared(client: AdminClient, source: File[Topics]) -> tuple[Plan, Callable[[], Plan]]:
-    """What a file asks for, and how to ask again what of it is left."""
-    declared = source.value.resolved()
-    return _plan(client, source), lambda: diff(declared, actual.read(client, declared), file=str(source.path))
+@job("jobs", memory="128Mi", minutes=5, needs=("kafka",))
+def delete(
+    names: str,
+    *,
+    yes: bool = False,
+    file: Path = Path("messages/topics.yaml"),
+    folder: str = "",
+    lock_timeout: float = 60,
+) -> list[Doomed]:
+    """Delete topics by name, after keeping what `topics restore` needs; their records are gone.
 
+    Args:
+        names: The topics, separated by commas; no patterns, and none that Kafka, Connect or headrace needs.
+        yes: Do it; without it, only show what would go.
+        file: Where topics are declared: one that is protected there is refused.
+        folder: Write each snapshot to a file here too, as well as to the topic `headrace.snapshots`.
+        lock_timeout: How long to wait for somebody else who is changing the cluster, in seconds.
 
-def _as_saved(client: AdminClient, path: Path) -> tuple[Plan, Callable[[], Plan]]:
-    """What a saved plan asks for, and how to ask again what of it is left, while the cluster is as it was."""
-    saved = _saved(path)
-
-    def look() -> Plan:
-        there = actual.read(client, [each.topic for each in saved.changes], ids=True)
-        if why := stale(saved, actual.cluster(client)[0], there):
-            raise JobError(
-                f"the plan is stale: {'; '.join(why)}",
-                hint=f"headrace topics plan --save={path}, read it, and apply that",
-            )
-        return remaining(saved, there)
-
-    first = look()
-    actual.make(client, first, validate_only=True)
-    return first, look
-
-
-def _plan(client: AdminClient, source: File[Topics]) -> Plan:
-    """What is to be done, if the cluster would do it."""
-    declared = source.value.resolved()
-    there = actual.read(client, declared)
-    found = diff(declared, there, file=str(source.path), brokers=len(actual.cluster(client)[1]))
-    if found.refused:
-        lines = {topic.name: source.where("topics", at) for at, topic in enumerate(source.value.topics)}
-        raise JobError(
-            "; ".join(f"{lines[each.topic]}: {each.topic}: {each.why}" for each in found.refused),
-            hint="mend the file, then headrace topics plan",
-            result=found,
+    Raises:
+        UsageError: `yes` is not given.
+        JobError: A topic is internal, protected or not there, or the cluster refuses; nothing is deleted then.
+    """
+    client = kafka.admin()
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    there = actual.read(client, wanted, ids=True)
+    if why := deletion.refusals(wanted, there, load(file).value.resolved()):
+        raise JobError("; ".join(why), hint="headrace topics plan")
+    doomed, kept = deletion.look(client, there)
+    if not yes:
+        raise UsageError(
+            f"this would delete {len(doomed)} topics and their records: {', '.join(wanted)}",
+            hint="the same command with --yes",
+            result=[replace(each, snapshot="") for each in doomed],
         )
-    actual.make(client, found, validate_only=True)
-    return impact.told(client, found, there)
+    with held(client, "topics delete", lock_timeout) as lock:
+        snapshots.keep(client, kept, folder)
+        lock.check()
+        deletion.remove(client, wanted)
+    return doomed
 
 
-def _basis(client: AdminClient, found: Plan) -> Basis:
-    names = [each.topic for each in found.changes if each.action == "change"]
-    ids = {name: topic.id for name, topic in actual.read(client, names, ids=True).items()} if names else {}
-    return Basis(cluster=actual.cluster(client)[0], topics=ids)
+@job("jobs", memory="128Mi", minutes=5, needs=("kafka",))
+def restore(snapshot: str, *, lock_timeout: float = 60) -> Plan:
+    """Make a deleted topic again as it was, without its records, and let its groups go on.
+
+    Args:
+        snapshot: What `topics delete` said: an id, the name of a topic (its last one), or a file.
+        lock_timeout: How long to wait for somebody else who is changing the cluster, in seconds.
+
+    Raises:
+        UsageError: There is no such snapshot, or there is such a topic.
+        JobError: The cluster refuses it, or a group has members.
+    """
+    client = kafka.admin()
+    kept = snapshots.find(client, snapshot)
+    found = deletion.again(client, kept)
+    with held(client, "topics restore", lock_timeout) as lock:
+        converge(client, lambda: remaining(found, actual.read(client, [kept.topic])), 0, lock.check)
+        deletion.resume(client, kept)
+    visible(client, {kept.topic: kept.partitions})
+    return found.model_copy(update={"applied": True})
 
 
-def _saved(path: Path) -> Plan:
-    try:
-        return Plan.model_validate_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"no plan {path}: {error.strerror}", hint=f"headrace topics plan --save={path}") from error
-    except ValidationError as error:
-        raise UsageError(f"{path} is not a plan", hint=f"headrace topics plan --save={path}") from error
+@job("jobs", memory="128Mi")
+def export(file: Path = Path("messages/topics.yaml"), *, cluster: str = "kafka") -> Manifests:
+    """Write the file as Strimzi's KafkaTopic resources, for a cluster whose operator owns the topics.
+
+    Args:
+        file: The topics as declared: a path, or one under HEADRACE_DECLARED.
+        cluster: The name of the Kafka resource.
+
+    Raises:
+        UsageError: The file is malformed.
+    """
+    return strimzi.manifests(load(file).value.resolved(), cluster)

@@ -111,6 +111,88 @@ def test_the_cluster_judges_before_anything_is_made(stack: Copy, file: Path, nam
     assert answer(stack.headrace("topics", "plan", str(file)))["create"] == 1, "the good one was not made either"
 
 
+def test_a_topic_is_deleted_by_name_and_comes_back(stack: Copy, file: Path, name: str, tmp_path: Path) -> None:
+    write(file, name, partitions=3)
+    answer(stack.headrace("topics", "apply", str(file)))
+    topic, servers = f"{name}-0", {"bootstrap.servers": stack.env["KAFKA_BOOTSTRAP_SERVERS"]}
+    produce(servers, topic, 30)
+    read_with(servers, topic, group=name)
+    shown = stack.headrace("topics", "delete", topic)
+    assert shown.returncode == 2
+    assert "with --yes" in shown.stderr
+    (doomed,) = json.loads(shown.stdout)
+    assert (doomed["records"], doomed["groups"], doomed["snapshot"]) == (30, [f"{name} (nobody in it)"], "")
+    assert doomed["bytes"] > 0
+    assert doomed["newest"].startswith("20")
+    (gone,) = answer(stack.headrace("topics", "delete", topic, "--yes", f"--folder={tmp_path}"))
+    assert answer(stack.headrace("topics", "plan", str(file)))["create"] == 1
+    assert json.loads((tmp_path / f"{gone['snapshot']}.json").read_text())["groups"] == {
+        name: {"0": 10, "1": 10, "2": 10}
+    }
+    back = answer(stack.headrace("topics", "restore", topic))
+    assert (back["create"], back["file"]) == (1, gone["snapshot"])
+    assert answer(stack.headrace("topics", "plan", str(file)))["changes"] == [], "as it was"
+    produce(servers, topic, 3)
+    assert read_with(servers, topic, group=name, reset="latest") == 3, "the group goes on where the topic begins anew"
+    twice = stack.headrace("topics", "restore", str(tmp_path / f"{gone['snapshot']}.json"))
+    assert (twice.returncode, f"there is a topic {topic}" in twice.stderr) == (2, True)
+
+
+def test_what_may_not_be_deleted(stack: Copy, file: Path, name: str) -> None:
+    file.write_text(f"topics:\n  - {{name: {name}-0, protected: true}}\n")
+    answer(stack.headrace("topics", "apply", str(file)))
+    for wanted, why in (
+        (f"{name}-0", "is protected"),
+        ("__consumer_offsets", "is internal"),
+        ("headrace.lock", "is internal"),
+        (f"{name}*", "is a pattern"),
+        (f"{name}-1", "there is no topic"),
+    ):
+        refused = stack.headrace("topics", "delete", wanted, f"--file={file}", "--yes")
+        assert (refused.returncode, why in refused.stderr) == (1, True), refused.stderr
+    assert answer(stack.headrace("topics", "plan", str(file)))["changes"] == [], "nothing was deleted"
+    unknown = stack.headrace("topics", "restore", f"{name}-9")
+    assert (unknown.returncode, "no snapshot" in unknown.stderr) == (2, True)
+
+
+def test_topics_go_to_strimzi(stack: Copy, file: Path) -> None:
+    file.write_text("topics:\n  - {name: My_Topic, partitions: 3, configs: {retention.ms: 5}, owner: me}\n")
+    found = answer(stack.headrace("topics", "export", str(file), "--cluster=prod"))
+    assert (found["kind"], found["apiVersion"]) == ("List", "v1")
+    assert found["items"] == [
+        {
+            "apiVersion": "kafka.strimzi.io/v1",
+            "kind": "KafkaTopic",
+            "metadata": {
+                "name": "my-topic",
+                "labels": {"strimzi.io/cluster": "prod"},
+                "annotations": {"headrace/owner": "me"},
+            },
+            "spec": {"topicName": "My_Topic", "partitions": 3, "config": {"retention.ms": "5"}},
+        }
+    ]
+    assert "kind: KafkaTopic" in stack.headrace("topics", "export", str(file), "--output=table").stdout
+
+
+def produce(servers: dict[str, str], topic: str, records: int) -> None:
+    producer = Producer({**servers})
+    for number in range(records):
+        producer.produce(topic, b"v", partition=number % 3)
+    producer.flush()
+
+
+def read_with(servers: dict[str, str], topic: str, *, group: str, reset: str = "earliest") -> int:
+    """Read all that is there with a group, commit, and leave."""
+    reader = Consumer({**servers, "group.id": group, "auto.offset.reset": reset, "enable.auto.commit": False})
+    reader.subscribe([topic])
+    found = 0
+    while records := reader.consume(100, 3 if found else 15):
+        found += len(records)
+    reader.commit(asynchronous=False)
+    reader.close()
+    return found
+
+
 def test_a_saved_plan_is_done_exactly(stack: Copy, file: Path, name: str, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     assert answer(stack.headrace("topics", "plan", str(file), f"--save={plan}"))["create"] == 1
