@@ -85,7 +85,7 @@ def work_pool(server: Server) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def deployment(server: Server, work_pool: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+def deployment(server: Server, work_pool: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """What `prefect deploy` makes of the first deployment in flows/prefect.yaml, under another name and pool."""
     declared = yaml.safe_load((ROOT / "flows/prefect.yaml").read_text())
     first = declared["deployments"][0]
@@ -98,7 +98,9 @@ def deployment(server: Server, work_pool: str, tmp_path_factory: pytest.TempPath
         [*command, "--prefect-file", str(file)], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return server.get(f"/deployments/name/argo/{work_pool}")["id"]
+    identity = server.get(f"/deployments/name/argo/{work_pool}")["id"]
+    yield identity
+    server.http.delete(f"/deployments/{identity}")
 
 
 @pytest.fixture

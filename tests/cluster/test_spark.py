@@ -57,7 +57,8 @@ def lake(tmp_path: Path) -> Iterator[str]:
         },
     )
     yield name
-    kube.kubectl("delete", "persistentvolumeclaim", name, "-n", NAMESPACE, "--wait=false")
+    for kind in ("workflow", "secret", "persistentvolumeclaim"):
+        kube.kubectl("delete", kind, name, "-n", NAMESPACE, "--wait=false", "--ignore-not-found")
     kube.kubectl("delete", "persistentvolume", name, "--wait=false")
 
 
