@@ -6,12 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
+from types import FrameType
 from typing import IO, cast
 
 from prefect import get_run_logger
@@ -44,12 +47,44 @@ class Outcome:
     tries: int = 1
 
 
+INTERRUPTED = "interrupted: run it again, and it goes on where it stopped"
+RESULT = 2_000  # characters of it that Prefect's UI shows
+
+
 class CommandError(Exception):
     """A process that did not end with status 0."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.message)
         self.outcome = outcome
+
+
+RUNNING: set[int] = set()
+"""The process groups of the steps that run now."""
+
+ENDED: list[int] = []
+"""The signals that asked this process to end."""
+
+
+@contextmanager
+def ended_with_this_process() -> Generator[None, None, None]:
+    """While inside, a signal that ends this process ends the steps first, and no step is begun or tried again."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        ENDED.append(number)
+        for group in [*RUNNING]:
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGTERM if len(ENDED) == 1 else signal.SIGKILL)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may handle signals; its owner ends it
+        return
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run(name: str, command: Command, seconds: int | None) -> Outcome:
@@ -79,6 +114,8 @@ def _moved(word: str, paths: Mapping[str, Path]) -> str:
 
 
 def _process(name: str, words: list[str], variables: Mapping[str, str], seconds: int | None) -> Outcome:
+    if ENDED:
+        raise CommandError(Outcome(name, "Failed", -ENDED[0], message=INTERRUPTED))
     begun = time.monotonic()
     logging.getLogger(name).info("begins")
     with subprocess.Popen(
@@ -87,6 +124,7 @@ def _process(name: str, words: list[str], variables: Mapping[str, str], seconds:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        errors="replace",
         env={**os.environ, "LOG_FORMAT": "json", **variables},
         start_new_session=True,  # a step is ended with all that it started
     ) as process:
@@ -97,22 +135,26 @@ def _process(name: str, words: list[str], variables: Mapping[str, str], seconds:
         printed: list[str] = []
         reader = Thread(target=lambda out: printed.append(out.read()), args=(cast(IO[str], process.stdout),))
         reader.start()
+        RUNNING.add(process.pid)
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             said.append(f"ended by its deadline of {seconds} s")
-        except BaseException:  # the run itself is being ended
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
+        finally:
+            RUNNING.discard(process.pid)
         reader.join()
         listener.join()
     took = time.monotonic() - begun
     logging.getLogger(name).info("ended with status %d after %.1f s", process.returncode, took)
     result = "".join(printed).rstrip("\n")
+    if result:
+        get_run_logger().info(result[:RESULT])
     if process.returncode == 0:
         return Outcome(name, "Succeeded", 0, took, result)
     message = "\n".join(said[-3:]) or f"ended with status {process.returncode}"
+    if ENDED:
+        message = INTERRUPTED
     raise CommandError(Outcome(name, "Failed", process.returncode, took, result, message))
 
 
@@ -139,8 +181,8 @@ def _listen(stream: IO[str], said: list[str], story: Logger) -> None:
     """Pass a step's log on, each line with its own level; what is not a log line is said as it is."""
     for line in stream:
         try:
-            level, message = (json.loads(line)[key] for key in ("level", "message"))
+            level, message = (str(json.loads(line)[key]) for key in ("level", "message"))
         except (ValueError, KeyError, TypeError):
             level, message = "INFO", line.rstrip()
         said.append(message)
-        story(logging.getLevelName(level), message)
+        story(logging.getLevelNamesMapping().get(level, logging.INFO), message)

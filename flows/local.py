@@ -61,7 +61,8 @@ def as_flow(workflow: WorkflowTemplate) -> Flow[..., Run]:
     declared = dag.parameters(model)
 
     def body(**given: str) -> Run:
-        return walk(steps, handler, {f"workflow.parameters.{key}": given[key] for key in given})
+        with command.ended_with_this_process():
+            return walk(steps, handler, {f"workflow.parameters.{key}": given[key] for key in given})
 
     body.__doc__ = _doc(model)
     vars(body)["__signature__"] = inspect.Signature(
@@ -201,7 +202,7 @@ def _results(ended: Iterable[Outcome]) -> dict[str, str]:
 
 def _may_try_again(_: Task[..., Any], __: TaskRun, state: State[Outcome]) -> bool:
     error = state.result(raise_on_failure=False)
-    return isinstance(error, CommandError) and error.outcome.exit_status not in VERDICTS
+    return isinstance(error, CommandError) and error.outcome.exit_status not in VERDICTS and not command.ENDED
 
 
 def _ended(future: Future) -> Outcome:

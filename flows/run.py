@@ -80,7 +80,8 @@ def run(workflow: str, *, param: Annotated[Sequence[str], Parameter(negative="")
     except RunError as error:
         result = _result(workflow, error.run, url)
         failed = ", ".join(step.name for step in error.run.steps if step.status == "Failed")
-        hint = f"headrace run {workflow} (it goes on where it stopped), or the log: {url}"
+        again = " ".join(["headrace run", workflow, *(f"--param {each}" for each in param)])
+        hint = f"{again} (it goes on where it stopped), or the log: {url}"
         raise JobError(f"{error.run.name}: {failed} failed", hint=hint, result=result) from error
 
 
@@ -122,7 +123,8 @@ def reach_prefect() -> str:
 
 def _own_or_serious(record: logging.LogRecord) -> bool:
     """Prefect repeats for its UI what the steps say here."""
-    return record.levelno >= logging.WARNING or not record.name.startswith("prefect")
+    expected = record.exc_info and record.exc_info[0] and record.exc_info[0].__name__ in ("CommandError", "RunError")
+    return not record.name.startswith("prefect") or (record.levelno >= logging.WARNING and not expected)
 
 
 def _result(workflow: str, ended: "Run", url: str) -> Result:

@@ -71,14 +71,14 @@ def load(
             + " that were never loaded",
             hint=f"headrace bronze load --topic={topic} --on-expired=clip",
         )
+    gone = windows.missing(todo, available)
     todo = windows.clip(todo, available)
     if not todo:
-        return Loaded(table.name, 0, 0, {}, [])
-    entry = Entry(len(ledger) + 1, windows=todo, topic_id=topic_id)
+        return Loaded(table.name, 0, 0, lost, [])
+    entry = Entry(len(ledger) + 1, windows=todo, topic_id=topic_id, expired=gone)
     log.info("entry %d: %d offsets", entry.sequence, sum(each.offsets for each in todo))
-    table.commit(records(spark, todo).withColumn("load", F.lit(entry.sequence)), entry)
-    rows = table.ledger()[-1].rows
-    return Loaded(table.name, entry.sequence, rows, lost, todo)
+    written = table.commit(records(spark, todo).withColumn("load", F.lit(entry.sequence)), entry)
+    return Loaded(table.name, entry.sequence, written.rows, lost, todo)
 
 
 def wait_for(topic: str, at_least: int, patience: int) -> dict[int, tuple[int, int]]:
@@ -118,6 +118,7 @@ def records(spark: SparkSession, todo: list[Window]) -> DataFrame:
         .option("startingOffsets", json.dumps(first))
         .option("endingOffsets", json.dumps(end))
         .option("includeHeaders", "true")
+        .option("kafka.isolation.level", "read_committed")  # Spark's own default shows aborted records
         .load()
         .select("key", "value", "headers", "topic", "partition", "offset", "timestamp")
     )
@@ -132,7 +133,14 @@ def _position(ledger: list[Entry], topic: str, topic_id: str, available: dict[in
                 f" and entry {entry.sequence} of the ledger was read from {entry.topic_id}",
                 hint="load it under another name, or move the old tables away",
             )
-        done.update({window.partition: window.end for window in entry.windows})
+        done.update({window.partition: window.end for window in (*entry.expired, *entry.windows)})
+    cut = [each for each, end in done.items() if each in available and available[each][1] < end]
+    if cut:
+        raise JobError(
+            f"{topic} ends before what was already loaded, in partition {cut[0]} at {available[cut[0]][1]} and not"
+            f" {done[cut[0]]}: it was truncated, as an unclean election does",
+            hint="load it under another name, or move the old tables away",
+        )
     if missing := done.keys() - available.keys():
         raise JobError(f"{topic} no longer has partitions {sorted(missing)}")
     return done

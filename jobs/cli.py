@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
@@ -63,11 +64,19 @@ def command_line(arguments: Iterable[str] = ()) -> App:
     app = App(
         name="headrace",
         help="Jobs, workflows and flows between Telegram, Kafka, Spark and SQS.",
+        version=version("headrace"),
         result_action="return_value",
     )
-    noun = next((word for word in arguments if not word.startswith("-")), None)
-    for name in [noun] if noun in catalogue.nouns() else catalogue.nouns():
-        if jobs := catalogue.jobs_of(name):
+    known = catalogue.nouns()
+    noun = next((word for word in arguments if word in known), None)
+    for name in [noun] if noun else known:
+        try:
+            jobs = catalogue.jobs_of(name)
+        except ModuleNotFoundError:
+            if name == noun:
+                raise
+            continue  # its jobs run in another image
+        if jobs:
             app.command(_noun(name, jobs))
     for name, where in LOCAL.items():
         app.command(where, name=name)

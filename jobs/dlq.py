@@ -4,12 +4,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from confluent_kafka import Message
+
 from jobs import kafka
 from jobs.errors import JobError
 from jobs.job import job
 
 # The headers of a dead letter; its key is its origin, its value the original bytes.
-REASON, RUN, KEY = "reason", "run", "key"
+REASON, RUN, ENTRY, KEY, NULL = "reason", "run", "entry", "key", "null"
+
+CONNECT = "__connect.errors"
 
 
 @dataclass(frozen=True)
@@ -20,11 +24,13 @@ class DeadLetter:
         origin: Where it was: `topic/partition/offset`, or `table/id` of a row.
         reason: Why it could not be processed.
         value: What it was; None is a tombstone.
+        entry: The ledger entry of silver that was being written, by its id.
     """
 
     origin: str
     reason: str
     value: bytes | None
+    entry: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,10 +49,18 @@ def topic_of(topic: str) -> str:
 
 def letters(topic: str) -> Iterator[DeadLetter]:
     """What a topic of dead letters holds; a letter written twice comes once, as it was last."""
-    last = {record.key(): record for record in kafka.records(topic) if record.key() is not None}
-    for key, record in last.items():
-        headers = {name: _text(value) for name, value in record.headers() or []}
-        yield DeadLetter(_text(key), headers.get(REASON, "not said"), record.value())
+    last = {letter.origin: letter for letter in map(_letter, kafka.records(topic))}
+    yield from last.values()
+
+
+def _letter(record: Message) -> DeadLetter:
+    headers = {name: _text(value) for name, value in record.headers() or []}
+    if f"{CONNECT}.topic" in headers:  # Connect's own: the key is the record's
+        origin = "/".join(headers.get(f"{CONNECT}.{part}", "?") for part in ("topic", "partition", "offset"))
+        reason = headers.get(f"{CONNECT}.exception.message") or headers.get(f"{CONNECT}.exception.class.name", "")
+        return DeadLetter(origin, reason.partition("\n")[0] or "not said", record.value())
+    value = None if headers.get(NULL) == "true" else record.value()
+    return DeadLetter(_text(record.key()), headers.get(REASON, "not said"), value, headers.get(ENTRY, ""))
 
 
 def send(topic: str, dead: Iterable[DeadLetter], run: str) -> int:

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from jobs import datasets
 from jobs.job import job
-from jobs.lake import Entry, Table
+from jobs.lake import Entry, Table, included
 from jobs.spark import session
 
 
@@ -40,7 +40,7 @@ def build(topic: str, dataset: datasets.Name) -> Built:
     spark = session("gold-build")
     silver, gold = Table(spark, f"silver/{topic}"), Table(spark, f"gold/{topic}")
     below, ledger = silver.ledger(), gold.ledger()
-    done = ledger[-1].through if ledger else 0
+    done = included(gold.name, ledger, below)
     if len(below) == done:
         return Built(gold.name)
     rules = datasets.named(dataset)
@@ -48,9 +48,9 @@ def build(topic: str, dataset: datasets.Name) -> Built:
     events = silver.read().where(F.col("load") <= len(below))
     changed = events.where(F.col("load") > done).select(period.cast("string")).distinct().collect()
     periods = sorted(row[0] for row in changed)
-    entry = Entry(len(ledger) + 1, through=len(below), counts={"periods": len(periods)})
+    entry = Entry(len(ledger) + 1, through=len(below), below=below[-1].id, counts={"periods": len(periods)})
     rows = rules.build(events.where(period.cast("string").isin(periods)))
     matches = ", ".join(f"'{each}'" for each in periods)
     replace = f"CAST({rules.PERIOD} AS STRING) IN ({matches})" if ledger and periods else ""
-    gold.commit(rows, entry, replace=replace)
-    return Built(gold.name, entry.sequence, len(periods), gold.ledger()[-1].rows)
+    written = gold.commit(rows, entry, replace=replace)
+    return Built(gold.name, entry.sequence, len(periods), written.rows)

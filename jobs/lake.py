@@ -21,6 +21,8 @@ from jobs.windows import Window
 APPLICATION = "headrace"
 # How Delta says that another writer was there first; also when both make the table.
 CONFLICT = re.compile(r"io\.delta\.exceptions\.|DELTA_(CONCURRENT|PROTOCOL_CHANGED|METADATA_CHANGED)")
+# How Delta says that there is no table; a table that cannot be read is another matter.
+ABSENT = ("DELTA_TABLE_ONLY_OPERATION", "DELTA_MISSING_DELTA_TABLE", "DELTA_TABLE_NOT_FOUND")
 FOREVER = {"delta.logRetentionDuration": "interval 36500 days"}  # the log is the ledger
 
 
@@ -33,7 +35,9 @@ class Entry:
         run: The run of the workflow that wrote it.
         windows: What it took from the topic (bronze).
         topic_id: Which topic that was: a topic made again has another id (bronze).
+        expired: What the topic no longer held when it was to be taken (bronze).
         through: The last entry of the layer below that is included (silver, gold).
+        below: The `id` of that entry: a layer made anew has others.
         counts: What became of the records that did not become rows.
         rows: How many rows it wrote, as Delta counted them.
         id: What tells this entry from that of another run which tried the same number.
@@ -43,7 +47,9 @@ class Entry:
     run: str = field(default_factory=lambda: os.environ.get("HEADRACE_RUN", "by hand"))
     windows: list[Window] = field(default_factory=list[Window])
     topic_id: str = ""
+    expired: list[Window] = field(default_factory=list[Window])
     through: int = 0
+    below: str = ""
     counts: dict[str, int] = field(default_factory=dict[str, int])
     rows: int = 0
     id: str = field(default_factory=lambda: uuid4().hex)
@@ -77,18 +83,21 @@ class Table:
                 .collect()
             )
         except PySparkException as error:
-            if "DELTA_" in (error.getCondition() or "") or "PATH" in (error.getCondition() or ""):
+            if error.getCondition() in ABSENT:
                 return []
             raise
         return [_entry(commit[0], int(commit[1] or 0)) for commit in commits]
 
-    def commit(self, rows: DataFrame, entry: Entry, *, replace: str = "") -> None:
+    def commit(self, rows: DataFrame, entry: Entry, *, replace: str = "") -> Entry:
         """Write rows and their entry at once, unless another run took the entry's number first.
 
         Args:
             rows: What to write; they replace what `replace` matches, or are added.
             entry: The ledger entry: number `n` can be written only once.
             replace: A condition on the table's rows that all new rows meet, too.
+
+        Returns:
+            The entry as it was written, with the number of rows.
 
         Raises:
             JobError: Another run wrote entry `n`, now or before; nothing was written.
@@ -109,8 +118,27 @@ class Table:
             if CONFLICT.search(str(error)):
                 raise _lost(self.name, entry) from error
             raise
-        if entry.id not in (each.id for each in self.ledger()):
+        written = next((each for each in self.ledger() if each.id == entry.id), None)
+        if written is None:
             raise _lost(self.name, entry)
+        return written
+
+
+def included(name: str, ledger: list[Entry], below: list[Entry]) -> int:
+    """The last entry of the layer below that a table includes; 0 if it includes none.
+
+    Raises:
+        JobError: The layer below is not the one that the table was made from.
+    """
+    if not ledger:
+        return 0
+    last = ledger[-1]
+    if last.through > len(below) or (last.below and below[last.through - 1].id != last.below):
+        raise JobError(
+            f"{name} was made from a table that is no longer there: entry {last.through} below it is another one",
+            hint=f"move {name} away too, and run the job again",
+        )
+    return last.through
 
 
 def _entry(metadata: str, rows: int) -> Entry:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column
 from pyspark.sql import functions as F  # noqa: N812
 
-from jobs import dlq, sqs, windows
+from jobs import datasets, dlq, kafka, settings, sqs, windows
 from jobs.errors import UnhealthyError
 from jobs.job import job
 from jobs.lake import Entry, Table
@@ -55,43 +55,44 @@ class Verified:
 
     def text(self) -> str:
         """The counts of every layer, the fingerprints, and what does not hold."""
-        lines = [f"{name:<11}{count:>9,}" for name, count in self.counts.items()]
-        lines += [f"{name:<11}{hashed}" for name, hashed in self.hashes.items()]
+        lines = [f"{name:<24}{count:>16,}" for name, count in self.counts.items()]
+        lines += [f"{name:<24}{hashed:>16}" for name, hashed in self.hashes.items()]
         lines += [f"[red]✘[/red] {each}" for each in self.broken]
         return "\n".join([*lines, f"{len(self.checks) - len(self.broken)} of {len(self.checks)} hold"])
 
 
-@job("spark", cpu="500m", memory="512Mi", retries=2, minutes=30, needs=("kafka", "lake", "spark"))
-def verify(topic: str, *, queue: str = "") -> Verified:
+@job("spark", cpu="500m", memory="1Gi", retries=2, minutes=30, needs=("kafka", "lake", "spark"))
+def verify(topic: str, *, dataset: datasets.Name = "messages", queue: str = "") -> Verified:
     """Prove that no record is missing and none is there twice, from the topic to the queue.
 
     Args:
         topic: The topic that the tables are named for.
+        dataset: Whose rules tell events from dead letters.
         queue: The queue to which gold is exported; without it the export is left out.
     """
+    available, topic_id = kafka.watermarks(topic), kafka.topic_id(topic)
     spark = session("ledger-verify")
     bronze, silver, gold = (Layer(Table(spark, f"{layer}/{topic}")) for layer in LAYERS)
+    if absent := [layer.table.name for layer in (bronze, silver, gold) if not layer.entries]:
+        raise UnhealthyError(
+            f"there is nothing to verify: no table {', '.join(absent)} in {settings.load(settings.Lake).uri}",
+            hint=f"headrace bronze load --topic={topic}, or check the name and LAKE_URI",
+        )
     counts: dict[str, int] = {}
+    rules = datasets.named(dataset)
     checks = [check for layer in (bronze, silver, gold) for check in layer.checks()]
-    if bronze.entries:
-        checks += _bronze(bronze, counts)
-    if silver.entries:
-        checks += _silver(silver, bronze, counts)
-        letters = len([*dlq.letters(dlq.topic_of(topic))])
-        checks.append(Check("dead letters on the topic", counts["dead"], letters))
-    if gold.entries:
-        checks += _gold(gold, silver, counts)
-    if queue and gold.entries:
+    checks += _bronze(bronze, counts, available, topic_id)
+    checks += _silver(silver, bronze, counts, rules)
+    if all(first == 0 for first, _ in kafka.watermarks(dlq.topic_of(topic)).values()):  # none has expired
+        checks.append(_letters(topic, silver, counts["dead"]))
+    checks += _gold(gold, silver, counts)
+    if queue:
         checks += _exported(gold.table, Table(spark, f"exports/{queue}"), counts)
-    hashes = {layer.table.name: layer.hash for layer in (bronze, silver, gold) if layer.entries}
+    hashes = {layer.table.name: layer.hash for layer in (bronze, silver, gold)}
     broken = [f"{each.what}: {each.found}, not {each.expected}" for each in checks if not each.ok]
     result = Verified(counts, hashes, checks, broken)
     if broken:
-        raise UnhealthyError(
-            f"the ledger of {topic} does not add up: {'; '.join(broken)}",
-            hint=f"headrace ledger verify --topic={topic} --output=table",
-            result=result,
-        )
+        raise UnhealthyError(f"the ledger of {topic} does not add up: {'; '.join(broken)}", result=result)
     return result
 
 
@@ -135,29 +136,53 @@ class Layer:
         return [Check(f"{self.table.name}: numbers of the ledger", expected, numbers)]
 
 
-def _bronze(bronze: Layer, counts: dict[str, int]) -> list[Check]:
+def _bronze(bronze: Layer, counts: dict[str, int], available: dict[int, tuple[int, int]], topic_id: str) -> list[Check]:
     bronze.look(unique=F.count_distinct("topic", "partition", "offset"))
     taken = [window for entry in bronze.entries for window in entry.windows]
+    gone = [window for entry in bronze.entries for window in entry.expired]
+    ends = {window.partition: window.end for window in sorted([*taken, *gone])}
     rows = counts["bronze"] = bronze.found["rows"]
     counts["offsets"] = sum(window.offsets for window in taken)
     counts["holes"] = counts["offsets"] - rows
+    counts["expired"] = sum(window.offsets for window in gone)
+    counts["behind"] = sum(end - ends.get(each, first) for each, (first, end) in available.items())
+    ahead = [each for each, end in ends.items() if end > available.get(each, (0, 0))[1]]
     return [
-        Check("bronze: breaks between windows", [], windows.overlaps_and_gaps(taken)),
+        Check(
+            "bronze: read from this topic, by its id", [topic_id], sorted({each.topic_id for each in bronze.entries})
+        ),
+        Check("bronze: partitions loaded beyond the topic's end", [], ahead),
+        Check("bronze: breaks between windows", [], windows.overlaps_and_gaps([*taken, *gone])),
         Check("bronze: rows by the ledger", bronze.written, rows),
         Check("bronze: distinct (topic, partition, offset)", rows, bronze.found["unique"]),
     ]
 
 
-def _silver(silver: Layer, bronze: Layer, counts: dict[str, int]) -> list[Check]:
-    silver.look()
+def _silver(silver: Layer, bronze: Layer, counts: dict[str, int], rules: datasets.Dataset) -> list[Check]:
+    silver.look(unique=F.count_distinct("topic", "partition", "offset"), events=F.count_distinct(*rules.KEY))
     rows = counts["silver"] = silver.found["rows"]
+    parsed = rules.parse(bronze.table.read())
+    dead, events = parsed.agg(
+        F.count("reason"), F.count_distinct(*(F.when(F.col("reason").isNull(), F.col(key)) for key in rules.KEY))
+    ).collect()[0]
     records = sum(entry.counts["records"] for entry in silver.entries)
     counts["dead"] = sum(entry.counts["dead"] for entry in silver.entries)
     counts["duplicates"] = records - counts["dead"] - rows
     return [
         Check("silver: records taken from bronze", bronze.written, records),
         Check("silver: rows by the ledger", silver.written, rows),
+        Check("silver: events in bronze, counted anew", events, rows),
+        Check("silver: events, each once", rows, silver.found["events"]),
+        Check("silver: records, each once", rows, silver.found["unique"]),
+        Check("silver: dead records in bronze, counted anew", dead, counts["dead"]),
     ]
+
+
+def _letters(topic: str, silver: Layer, dead: int) -> Check:
+    """The dead letters of this topic's records that a finished clean-up wrote."""
+    written = {entry.id for entry in silver.entries}
+    found = sum(1 for each in dlq.letters(dlq.topic_of(topic)) if each.entry in written)
+    return Check("dead letters on the topic", dead, found)
 
 
 def _gold(gold: Layer, silver: Layer, counts: dict[str, int]) -> list[Check]:
@@ -171,8 +196,7 @@ def _gold(gold: Layer, silver: Layer, counts: dict[str, int]) -> list[Check]:
 
 def _exported(gold: Table, exports: Table, counts: dict[str, int]) -> list[Check]:
     done = exports.read() if exports.ledger() else None
-    left = len(sqs.to_messages(gold.read(), done))
-    checks = [Check("export: rows of gold not sent", 0, left)]
+    checks = [Check("export: rows of gold not sent", 0, sqs.pending(gold, done).count())]
     if done is not None:
         found = done.agg(F.count("message_id"), F.count("refused"), F.count("*") - F.count_distinct("id")).collect()[0]
         counts["accepted"], counts["refused"] = found[0], found[1]

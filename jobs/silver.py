@@ -3,7 +3,6 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import logging
-import os
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, Window
@@ -12,7 +11,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from jobs import datasets, dlq, settings
 from jobs.errors import DeadLetterError
 from jobs.job import job
-from jobs.lake import Entry, Table
+from jobs.lake import Entry, Table, included
 from jobs.spark import session
 
 log = logging.getLogger(__name__)
@@ -52,20 +51,20 @@ def clean(topic: str, dataset: datasets.Name, *, max_dead_letters: int = -1) -> 
     spark = session("silver-clean")
     bronze, silver = Table(spark, f"bronze/{topic}"), Table(spark, f"silver/{topic}")
     below, ledger = bronze.ledger(), silver.ledger()
-    done = ledger[-1].through if ledger else 0
+    done = included(silver.name, ledger, below)
     if len(below) == done:
         return Cleaned(silver.name)
     rules = datasets.named(dataset)
     new = F.col("load").between(done + 1, len(below))
     parsed = rules.parse(bronze.read().where(new))
     records, dead = parsed.agg(F.count("*"), F.count("reason")).collect()[0]
+    counts = {"records": records, "dead": dead}
+    entry = Entry(len(ledger) + 1, through=len(below), below=below[-1].id, counts=counts)
     if dead:
         log.warning("%d of %d records go to %s", dead, records, dlq.topic_of(topic))
-        bury(parsed.where("reason IS NOT NULL"), topic)
-    entry = Entry(len(ledger) + 1, through=len(below), counts={"records": records, "dead": dead})
+        bury(parsed.where("reason IS NOT NULL"), topic, entry)
     fresh = events(parsed, rules.KEY, silver.read() if ledger else None)
-    silver.commit(fresh.withColumn("load", F.lit(entry.sequence)), entry)
-    rows = silver.ledger()[-1].rows
+    rows = silver.commit(fresh.withColumn("load", F.lit(entry.sequence)), entry).rows
     result = Cleaned(silver.name, entry.sequence, records, rows, records - dead - rows, dead)
     if 0 <= max_dead_letters < dead:
         raise DeadLetterError(
@@ -94,17 +93,22 @@ def events(parsed: DataFrame, key: tuple[str, ...], known: DataFrame | None) -> 
     return first.join(known.select(*key), on=[*key], how="left_anti") if known else first
 
 
-def bury(dead: DataFrame, topic: str) -> None:
-    """Write records to the dead letters of `topic`: the same record twice has the same key."""
+def bury(dead: DataFrame, topic: str, entry: Entry) -> None:
+    """Write records to the dead letters of `topic`: the same record twice has the same key.
+
+    A record without a value gets an empty one and says so in a header: in a compacted topic no value is a deletion.
+    """
     headers = {
         dlq.REASON: F.col("reason"),
-        dlq.RUN: F.lit(os.environ.get("HEADRACE_RUN", "by hand")),
+        dlq.RUN: F.lit(entry.run),
+        dlq.ENTRY: F.lit(entry.id),
         dlq.KEY: F.col("key"),
+        dlq.NULL: F.when(F.col("value").isNull(), "true"),
     }
     (
         dead.select(
             F.concat_ws("/", *ORIGIN).cast("binary").alias("key"),
-            "value",
+            F.coalesce("value", F.lit("").cast("binary")).alias("value"),
             F.array(
                 *(
                     F.struct(F.lit(name).alias("key"), value.cast("binary").alias("value"))

@@ -29,6 +29,7 @@ def session(name: str) -> SparkSession:
     Raises:
         JobError: `SPARK_REMOTE` is set and nothing answers there.
     """
+    settings.load(settings.Lake)  # said before a session is paid for
     spark = settings.load(settings.Spark)
     builder = SparkSession.builder.appName(name)
     if spark.remote:

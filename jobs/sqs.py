@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -88,7 +89,7 @@ def export(table: str, queue: str, *, dlq_topic: str = "", create: bool = False)
     if not source.ledger():
         raise UsageError(f"there is no table {table}", hint="headrace gold build --help")
     ledger = done.ledger()
-    messages = to_messages(source.read(), done.read() if ledger else None)
+    messages = (Message(*row) for row in pending(source, done.read() if ledger else None).toLocalIterator())
     before = sum(entry.rows for entry in ledger)
     accepted = dead = 0
     for number, chunk in enumerate(chunks(messages, CHUNK), len(ledger) + 1):
@@ -146,20 +147,27 @@ def client_errors() -> tuple[type[Exception], ...]:
     return BotoCoreError, ClientError
 
 
-def to_messages(rows: DataFrame, exported: DataFrame | None) -> list[Message]:
-    """The rows as messages, in the order of their text, without those exported before."""
-    values = rows.drop("load")
+def pending(table: Table, exported: DataFrame | None) -> DataFrame:
+    """The rows that are not in the queue yet, as `id` and `body`, in the order of their text.
+
+    Args:
+        table: What is exported.
+        exported: The rows of the export's own table, if it is there.
+    """
+    values = table.read().drop("load")
     body = F.to_json(F.struct(*values.columns), {"ignoreNullFields": "false"}).alias("body")
-    bodies = values.select(body).select(F.sha2("body", 256).alias("id"), "body").dropDuplicates(["id"])
+    identity = F.sha2(F.concat(F.lit(f"{table.name} "), "body"), 256).alias("id")
+    bodies = values.select(body).select(identity, "body").dropDuplicates(["id"])
     if exported is not None:
         bodies = bodies.join(exported.select("id"), on="id", how="left_anti")
-    return [Message(*row) for row in bodies.orderBy("body").collect()]
+    return bodies.orderBy("body")
 
 
-def chunks(messages: list[Message], size: int) -> Iterator[list[Message]]:
+def chunks(messages: Iterable[Message], size: int) -> Iterator[list[Message]]:
     """The messages, `size` at a time."""
-    for first in range(0, len(messages), size):
-        yield messages[first : first + size]
+    rest = iter(messages)
+    while chunk := [*islice(rest, size)]:
+        yield chunk
 
 
 def batches(messages: Iterable[Message], limit: int) -> Iterator[list[Message]]:
@@ -185,18 +193,18 @@ def send(client: "SQSClient", url: str, batch: list[Message]) -> list[Verdict]:
     A request that is refused as a whole is sent again message by message, so that one bad
     message takes no good one with it.
 
-    Raises:
-        JobError: SQS cannot be reached.
     """
     entries: list[Any] = [{"Id": str(number), "MessageBody": each.body} for number, each in enumerate(batch)]
     try:
         answer = client.send_message_batch(QueueUrl=url, Entries=entries)
     except ClientError as error:
-        if len(batch) > 1:
+        fault = error.response.get("Error", {})
+        if _is_of_message(str(fault.get("Code"))) and len(batch) > 1:
             return [verdict for each in batch for verdict in send(client, url, [each])]
-        return [_judge(batch[0], error)]
-    except BotoCoreError as error:
-        raise JobError(f"SQS cannot be reached: {error}", hint="make status") from error
+        kind = "refused" if _is_of_message(str(fault.get("Code"))) else "transient"
+        return [Verdict(each, **{kind: f"{fault.get('Code')}: {fault.get('Message')}"}) for each in batch]
+    except BotoCoreError as error:  # whether it arrived is not known: it is sent again
+        return [Verdict(each, transient=str(error)) for each in batch]
     verdicts: dict[int, Verdict] = {}
     for each in answer.get("Successful", []):
         number = int(each["Id"])
@@ -204,7 +212,7 @@ def send(client: "SQSClient", url: str, batch: list[Message]) -> list[Verdict]:
     for each in answer.get("Failed", []):
         number = int(each["Id"])
         said = f"{each['Code']}: {each.get('Message', '')}".rstrip(": ")
-        kind = "refused" if each["SenderFault"] else "transient"
+        kind = "refused" if each["SenderFault"] and _is_of_message(each["Code"]) else "transient"
         verdicts[number] = Verdict(batch[number], **{kind: said})
     return [
         verdicts.get(number, Verdict(each, transient="the answer does not speak of it"))
@@ -212,10 +220,9 @@ def send(client: "SQSClient", url: str, batch: list[Message]) -> list[Verdict]:
     ]
 
 
-def _judge(message: Message, error: ClientError) -> Verdict:
-    fault = error.response.get("Error", {})
-    said = f"{fault.get('Code')}: {fault.get('Message')}"
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-    throttled = "Throttl" in str(fault.get("Code"))
-    is_sender = 400 <= status < 500 and status not in (403, 429) and not throttled
-    return Verdict(message, refused=said) if is_sender else Verdict(message, transient=said)
+def _is_of_message(code: str) -> bool:
+    """Whether a fault lies in the message itself; any other (a key, a right, a rate, the queue) may be mended."""
+    return code.rpartition(".")[2] in FAULTS
+
+
+FAULTS = ("InvalidMessageContents", "InvalidParameterValue", "BatchRequestTooLong", "MessageTooLong")

@@ -39,6 +39,14 @@ def expired(windows: Iterable[Window], available: Mapping[int, tuple[int, int]])
     return {partition: count for partition, count in lost.items() if count > 0}
 
 
+def missing(windows: Iterable[Window], available: Mapping[int, tuple[int, int]]) -> list[Window]:
+    """The part of each window that the topic no longer holds."""
+    gone = (
+        Window(each.topic, each.partition, each.first, min(each.end, available[each.partition][0])) for each in windows
+    )
+    return [window for window in gone if window.offsets > 0]
+
+
 def clip(windows: Iterable[Window], available: Mapping[int, tuple[int, int]]) -> list[Window]:
     """The same windows without what the topic no longer holds."""
     kept = (

@@ -109,14 +109,15 @@ def demo() -> None:
     console.print(WHERE.format(ui=ended.url, lake=os.environ["LAKE_URI"]))
     console.print(f"{time.monotonic() - begun:.0f} s")
     if not books.balanced:
-        raise JobError("the books don't balance", hint="headrace ledger verify --topic=messages")
+        hint = "headrace dlq list --topic=messages.sqs.dlq, headrace connectors status"
+        raise JobError("the books don't balance", hint=hint)
 
 
 WHERE = """
 Look on:  Prefect's UI   {ui}
           tables         {lake}
           topics         uv run headrace topics plan
-          dead letters   uv run headrace dlq list --topic=messages.dlq
+          dead letters   uv run headrace dlq list --topic=messages.dlq (of the connector: messages.sqs.dlq)
           services       make status"""
 
 

@@ -86,9 +86,22 @@ def test_a_request_refused_as_a_whole_takes_no_good_message_with_it() -> None:
     assert (first.message_id, second.refused) == ("m", "InvalidMessageContents: m")
 
 
-@pytest.mark.parametrize(("code", "status"), [("ThrottlingException", 400), ("AccessDenied", 403), ("X", 503)])
-def test_what_may_succeed_later_is_not_a_refusal(code: str, status: int) -> None:
-    (verdict,) = send(Queue(refusal(code, status)), 1)
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("ThrottlingException", 400), ("AccessDenied", 403), ("KmsDisabled", 400), ("QueueDoesNotExist", 400), ("X", 503)],
+)
+def test_what_may_be_mended_is_not_a_refusal(code: str, status: int) -> None:
+    queue = Queue(refusal(code, status))
 
-    assert verdict.transient
-    assert not verdict.refused
+    verdicts = send(queue, 3)
+
+    assert queue.asked == [3]
+    assert all(verdict.transient and not verdict.refused for verdict in verdicts)
+
+
+def test_an_entry_that_failed_for_the_queues_sake_is_not_a_refusal() -> None:
+    failed = {"Id": "0", "SenderFault": True, "Code": "KmsDisabled", "Message": "m"}
+
+    (verdict,) = send(Queue({"Failed": [failed]}), 1)
+
+    assert (verdict.transient, verdict.refused) == ("KmsDisabled: m", "")

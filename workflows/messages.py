@@ -30,7 +30,7 @@ with (
     clean = step(silver.clean, topic=topic, dataset="messages")
     build = step(gold.build, topic=topic, dataset="messages")
     export = step(sqs.export, table=f"gold/{topic}", queue=queue, create=True)
-    verify = step(ledger.verify, topic=topic, queue=queue)
+    verify = step(ledger.verify, topic=topic, dataset="messages", queue=queue)
 
     chain(check, declare, connect, load, clean, build, export, verify)
 

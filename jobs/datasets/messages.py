@@ -14,6 +14,7 @@ SCHEMA = (
 )
 KEY = ("chat_id", "message_id")
 PERIOD = "day"
+LAST_SECOND = 253_402_300_799  # of the year 9999; Spark refuses later timestamps and ends the whole job
 
 
 def parse(bronze: DataFrame) -> DataFrame:
@@ -25,7 +26,8 @@ def parse(bronze: DataFrame) -> DataFrame:
         event["from"].id.alias("sender_id"),
         event["from"].username.alias("sender"),
         event.text.alias("text"),
-        F.timestamp_seconds(event.date).alias("sent_at"),
+        F.when(event.date.between(0, LAST_SECOND), F.timestamp_seconds(event.date)).alias("sent_at"),
+        F.when(~event.date.between(0, LAST_SECOND), "date out of range").alias("out_of_range"),
         "topic",
         "partition",
         "offset",
@@ -37,8 +39,8 @@ def parse(bronze: DataFrame) -> DataFrame:
     )
     return (
         parsed.withColumn("day", F.to_date("sent_at"))
-        .withColumn("reason", F.coalesce("malformed", *map(_missing, (*KEY, "sent_at"))))
-        .drop("malformed")
+        .withColumn("reason", F.coalesce("malformed", "out_of_range", *map(_missing, (*KEY, "sent_at"))))
+        .drop("malformed", "out_of_range")
     )
 
 

@@ -21,6 +21,7 @@ BAD = {
     "no chat_id": [b'{"message_id": 1, "date": 1}', b"{}"],
     "no message_id": [b'{"chat": {"id": "1"}, "date": 1}'],
     "no sent_at": [b'{"chat": {"id": "1"}, "message_id": 1}'],
+    "date out of range": [b'{"chat": {"id": "1"}, "message_id": 1, "date": 9223372036854775807}'],
 }
 
 
@@ -189,6 +190,9 @@ def test_offsets_that_expired_before_they_were_loaded_stop_the_load_unless_told_
     assert "no longer holds 3 offsets of partition 0" in refused.stderr
     assert json.loads(clipped.stdout)["expired"] == {"0": 3}
     assert json.loads(clipped.stdout)["rows"] == 6
+    for step in ("silver", "gold", "export"):
+        topic.do(step)
+    assert topic.do("verify")["counts"]["expired"] == 3
 
 
 def test_a_topic_made_again_is_not_taken_for_the_old_one(topic: Topic) -> None:
@@ -204,6 +208,32 @@ def test_a_topic_made_again_is_not_taken_for_the_old_one(topic: Topic) -> None:
     assert "was deleted and made again" in refused.stderr
 
 
+def test_records_of_an_aborted_transaction_are_not_loaded(topic: Topic) -> None:
+    producer = Producer({**topic.config, "transactional.id": topic.name})
+    producer.init_transactions(30)
+    for number, end in enumerate(
+        (producer.commit_transaction, producer.abort_transaction, producer.commit_transaction)
+    ):
+        producer.begin_transaction()
+        producer.produce(topic.name, good(number), partition=0)
+        producer.flush()
+        end()
+
+    loaded = topic.do("bronze")
+
+    assert (loaded["rows"], loaded["windows"][0]["end"]) == (2, 6)  # each transaction ends in a mark
+
+
+def test_what_was_never_loaded_does_not_verify(stack: Copy, topic: Topic) -> None:
+    absent = topic.stack.headrace(*topic.words("verify"))
+    misspelt = stack.headrace("ledger", "verify", "--topic=no-such")
+
+    assert absent.returncode == 4
+    assert "there is nothing to verify: no table bronze/" in absent.stderr
+    assert misspelt.returncode == 1
+    assert "there is no topic no-such" in misspelt.stderr
+
+
 def test_a_table_that_lost_a_row_does_not_verify(topic: Topic) -> None:
     topic.produce(*map(good, range(20)))
     for step in STEPS[:-1]:
@@ -216,3 +246,4 @@ def test_a_table_that_lost_a_row_does_not_verify(topic: Topic) -> None:
 
     assert broken.returncode == 4
     assert "silver: rows by the ledger: 19, not 20" in broken.stderr
+    assert "silver: events in bronze, counted anew: 19, not 20" in broken.stderr

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -66,6 +67,17 @@ def test_with_a_stack_that_is_down_it_says_so(stack: Copy, tmp_path: Path) -> No
     assert "no Spark Connect server answers at sc://127.0.0.1:9" in spark.stderr
 
 
+def start(stack: Copy, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [ROOT / ".venv/bin/headrace", "run", "messages", "--output=json", *words],
+        cwd=ROOT,
+        env={**psutil.Process().environ(), "HEADRACE_STATE": str(stack.state)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def step_of(parent: psutil.Process, *words: str) -> psutil.Process | None:
     for child in parent.children():
         with suppress(psutil.Error):  # it has ended meanwhile
@@ -75,15 +87,7 @@ def step_of(parent: psutil.Process, *words: str) -> psutil.Process | None:
 
 
 def test_a_step_killed_within_a_run_is_tried_again_and_the_run_succeeds(stack: Copy) -> None:
-    environment = {"HEADRACE_STATE": str(stack.state)}
-    process = subprocess.Popen(
-        [ROOT / ".venv/bin/headrace", "run", "messages", "--output=json"],
-        cwd=ROOT,
-        env={**psutil.Process().environ(), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start(stack)
     step = eventually(lambda: step_of(psutil.Process(process.pid), "silver", "clean"), seconds=90)
     assert step
     step.kill()
@@ -95,6 +99,20 @@ def test_a_step_killed_within_a_run_is_tried_again_and_the_run_succeeds(stack: C
     ended = json.loads(shown)
     assert ended["status"] == "Succeeded"
     assert {step["status"] for step in ended["steps"]} == {"Succeeded"}
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_interrupted_ends_its_step_and_itself(stack: Copy, ending: signal.Signals) -> None:
+    process = start(stack, "--param=at_least=1000000")  # bronze-load waits for them
+    step = eventually(lambda: step_of(psutil.Process(process.pid), "bronze", "load"), seconds=90)
+    assert step
+
+    process.send_signal(ending)
+    _, said = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert "interrupted: run it again" in said
+    assert not step.is_running()
 
 
 def test_a_step_that_fails_ends_the_run_and_the_exit_handler_reports_it(stack: Copy) -> None:
