@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from jobs.errors import UsageError
 
 Place = tuple[str | int, ...]
+SECRET = re.compile("password|secret|token|credential|key$", re.IGNORECASE)
+"""Keys of which the value is never repeated."""
 
 
 class Strict(BaseModel):
@@ -145,7 +148,8 @@ def _why(error: Any, names: set[str]) -> str:
     if error["type"] == "missing":
         return "is required"
     given = error["input"]
-    shown = f", not {given!r}" if isinstance(given, str | int | float | bool) else ""
+    secret = any(SECRET.search(str(part)) for part in error["loc"])  # it may be one, in the wrong place
+    shown = f", not {given!r}" if isinstance(given, str | int | float | bool) and not secret else ""
     return f"{error['msg']}{shown}"
 
 

@@ -43,6 +43,10 @@ def admin() -> AdminClient:
             error for error in said if error.name() != "_ALL_BROKERS_DOWN"
         ]
         why = reasons[0].str() if reasons else f"no answer within {PATIENCE:.0f} s"
+        if not reasons or reasons[0].name() in ("_SSL", "_TRANSPORT", "_TIMED_OUT"):
+            from jobs.kafka.diagnosis import diagnose  # noqa: PLC0415 - only those who fail wait for it
+
+            why = diagnose(settings.load(settings.Kafka).librdkafka()) or why
         raise JobError(f"Kafka at {servers} cannot be used: {why}", hint=HINT)
     return client
 

@@ -1,0 +1,343 @@
+"""Who may do what: every cell of the matrix, on a broker that allows nothing by default; certificates that are bad."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, KafkaException, Producer, TopicCollection
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from tests.services.copies import run
+from tests.services.secure import ADMIN, Secure
+
+PASSWORDS = {"steps": "steps-canary-secret-2", "connect": "connect-canary-secret-3", "ops": "ops-canary-secret-4"}
+SECRETS = [ADMIN, *PASSWORDS.values()]
+ACCESS = """\
+users:
+  - name: steps
+    password: ${env:STEPS}
+    runs: [bronze load, silver clean, dlq list]
+    topics: [events]
+    quotas: {consumer_byte_rate: 50000000}
+  - name: connect
+    password: ${env:CONNECT}
+    connectors: [CONNECTORS]
+    workers: headrace-connect
+  - name: ops
+    password: ${env:OPS}
+    runs: [topics plan, topics apply]
+    declares: [TOPICS]
+"""
+CONNECTORS = """\
+connectors:
+  - name: out
+    config: {connector.class: org.example.FileSinkConnector, topics: events, errors.deadletterqueue.topic.name: out.dlq}
+  - name: in
+    config: {connector.class: org.example.FileSourceConnector, topics: raw}
+"""
+TOPICS = "topics:\n" + "".join(f"  - name: {name}\n" for name in ("events", "events.dlq", "out.dlq", "raw"))
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
+    broker = Secure(tmp_path_factory.mktemp("secure"), 34500)
+    try:
+        broker.up()
+        yield broker
+    finally:
+        broker.down()
+
+
+def headrace(secure: Secure, *words: str, user: str = "admin", **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as a user; whatever it is, no secret is in what it says."""
+    password = ADMIN if user == "admin" else PASSWORDS[user]
+    known = {name.upper(): value for name, value in PASSWORDS.items()}
+    environment = secure.environment(user, password) | {"LOG_LEVEL": "DEBUG"} | known | more
+    done = run(".venv/bin/headrace", *words, **environment)
+    for secret in SECRETS:
+        assert secret not in done.stdout + done.stderr
+    return done
+
+
+def answer(done: subprocess.CompletedProcess[str], status: int = 0) -> Any:
+    assert done.returncode == status, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def file(secure: Secure) -> Path:
+    """The access file, with its topics made."""
+    for name, text in (("connectors.yaml", CONNECTORS), ("topics.yaml", TOPICS)):
+        (secure.folder / name).write_text(text)
+    text = ACCESS.replace("CONNECTORS", str(secure.folder / "connectors.yaml"))
+    path = secure.folder / "access.yaml"
+    path.write_text(text.replace("TOPICS", str(secure.folder / "topics.yaml")))
+    answer(headrace(secure, "topics", "apply", str(secure.folder / "topics.yaml")))
+    return path
+
+
+def test_access_is_planned_applied_and_then_as_declared(secure: Secure, file: Path) -> None:
+    missing = headrace(secure, "access", "apply", str(file), STEPS="")
+    assert missing.returncode == 1
+    assert f"{file}:3: steps: ${{env:STEPS}} is not set" in missing.stderr
+    pending = answer(headrace(secure, "access", "plan", str(file), "--fail-on-changes"), 3)
+    assert {(each["user"], each["kind"], each["what"]) for each in pending["changes"]} >= {
+        ("steps", "password", "SCRAM-SHA-512"),
+        ("steps", "right", "READ topic events"),
+        ("steps", "right", "WRITE topic events.dlq"),
+        ("steps", "quota", "consumer_byte_rate"),
+        ("connect", "right", "READ group connect-out"),
+        ("connect", "right", "WRITE topic raw"),
+    }
+    assert answer(headrace(secure, "access", "apply", str(file)))["applied"]
+    assert answer(headrace(secure, "access", "plan", str(file), "--fail-on-changes"))["changes"] == []
+
+
+def test_what_is_not_declared_is_taken_away(secure: Secure, file: Path) -> None:
+    answer(headrace(secure, "access", "apply", str(file)))
+    wider = file.with_name("wider.yaml")
+    text = file.read_text().replace("quotas: {consumer_byte_rate: 50000000}", "produces: [raw]")
+    wider.write_text(text)
+    changes = answer(headrace(secure, "access", "apply", str(wider)))["changes"]
+    assert [(each["action"], each["what"]) for each in changes] == [
+        ("create", "WRITE topic raw"),
+        ("delete", "consumer_byte_rate"),
+    ]
+    changes = answer(headrace(secure, "access", "apply", str(file)))["changes"]
+    assert [(each["action"], each["what"]) for each in changes] == [
+        ("create", "consumer_byte_rate"),
+        ("delete", "WRITE topic raw"),
+    ]
+
+
+def test_a_password_that_is_another_now_is_found_by_logging_in(secure: Secure, file: Path) -> None:
+    answer(headrace(secure, "access", "apply", str(file)))
+    changed = answer(headrace(secure, "access", "apply", str(file), OPS="another-canary-5"))["changes"]
+    assert [(each["user"], each["kind"], each["action"]) for each in changed] == [("ops", "password", "change")]
+    back = answer(headrace(secure, "access", "apply", str(file)))["changes"]
+    assert [(each["user"], each["kind"], each["action"]) for each in back] == [("ops", "password", "change")]
+
+
+def read(topic: str, group: str) -> Callable[[dict[str, Any]], None]:
+    def work(config: dict[str, Any]) -> None:
+        reader = Consumer(config | {"group.id": group, "auto.offset.reset": "earliest", "enable.partition.eof": True})
+        try:
+            reader.subscribe([topic])
+            message = reader.poll(20)
+            assert message is not None
+            if (error := message.error()) and error.name() != "_PARTITION_EOF":
+                raise KafkaException(error)
+        finally:
+            reader.close()
+
+    return work
+
+
+@cache  # a client that goes away before it has all answers aborts the process
+def client_of(user: str, password: str, servers: str, ca: str) -> AdminClient:
+    said = {"sasl.username": user, "sasl.password": password, "bootstrap.servers": servers, "ssl.ca.location": ca}
+    return AdminClient({"security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512", "log_level": 0} | said)
+
+
+def admin(ask: Callable[[AdminClient], dict[Any, Any]]) -> Callable[[dict[str, Any]], None]:
+    names = ("sasl.username", "sasl.password", "bootstrap.servers", "ssl.ca.location")
+
+    def work(config: dict[str, Any]) -> None:
+        for future in ask(client_of(*(config[name] for name in names))).values():
+            error = future.exception(timeout=20)
+            if error and error.args[0].name() != "TOPIC_ALREADY_EXISTS":  # allowed, and done
+                raise error
+
+    return work
+
+
+def peek(topic: str) -> Callable[[dict[str, Any]], None]:
+    """Ask where a topic is, as every reader and writer must."""
+    return admin(lambda client: client.describe_topics(TopicCollection([topic])))
+
+
+def write(topic: str) -> Callable[[dict[str, Any]], None]:
+    def work(config: dict[str, Any]) -> None:
+        errors: list[Any] = []
+        producer = Producer(config | {"message.timeout.ms": 8000})
+        producer.produce(topic, b"x", on_delivery=lambda error, _: errors.append(error))
+        producer.flush(10)
+        assert errors
+        if errors[0]:
+            raise KafkaException(errors[0])
+
+    return work
+
+
+def retention(topic: str) -> Callable[[AdminClient], dict[Any, Any]]:
+    entry = ConfigEntry("retention.ms", "604800000", incremental_operation=AlterConfigOpType.SET)
+    return lambda client: client.incremental_alter_configs(
+        [ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])], validate_only=True
+    )
+
+
+EVERYTHING = AclBinding(
+    ResourceType.TOPIC,
+    "other",
+    ResourcePatternType.LITERAL,
+    "User:nobody",
+    "*",
+    AclOperation.ALL,
+    AclPermissionType.ALLOW,
+)
+OPERATIONS: dict[str, Callable[[dict[str, Any]], None]] = {
+    **{f"write {topic}": write(topic) for topic in ("events", "events.dlq", "out.dlq", "raw")},
+    **{f"see {topic}": peek(topic) for topic in ("events", "events.dlq", "out.dlq", "raw")},
+    "read events as headrace": read("events", "headrace"),
+    "read events.dlq as headrace": read("events.dlq", "headrace"),
+    "read events as connect-out": read("events", "connect-out"),
+    "read events as another": read("events", "another"),
+    "read raw as connect-out": read("raw", "connect-out"),
+    "create events": admin(lambda client: client.create_topics([NewTopic("events", 1, 1)], validate_only=True)),
+    "create other": admin(lambda client: client.create_topics([NewTopic("other", 1, 1)], validate_only=True)),
+    "grow raw": admin(lambda client: client.create_partitions([NewPartitions("raw", 9)], validate_only=True)),
+    "set raw": admin(retention("raw")),
+    "delete raw": admin(lambda client: client.delete_topics(["raw"])),
+    "give itself more": admin(lambda client: client.create_acls([EVERYTHING])),
+    "look at brokers": admin(lambda client: client.describe_configs([ConfigResource(ResourceType.BROKER, "1")])),
+}
+ALLOWED = {
+    "steps": {
+        "write events.dlq",
+        "see events",
+        "see events.dlq",
+        "read events as headrace",
+        "read events.dlq as headrace",
+    },
+    "connect": {
+        "write raw",
+        "write out.dlq",
+        "see events",
+        "see raw",
+        "see out.dlq",
+        "read events as connect-out",
+    },
+    "ops": {
+        *(f"see {topic}" for topic in ("events", "events.dlq", "out.dlq", "raw")),
+        "read events as headrace",
+        "read events.dlq as headrace",
+        "create events",
+        "grow raw",
+        "set raw",
+    },
+    "nobody": set[str](),
+}
+
+
+@pytest.fixture(scope="module")
+def applied(secure: Secure, file: Path) -> Secure:
+    """The access as declared, and a user of whom the file says nothing."""
+    answer(headrace(secure, "access", "apply", str(file)))
+    nobody = file.with_name("nobody.yaml")
+    nobody.write_text("users:\n  - {name: nobody, password: '${env:NOBODY}'}\n")
+    answer(headrace(secure, "access", "apply", str(nobody), NOBODY="nobody-canary"))
+    write("events")(dict(secure.librdkafka("admin", ADMIN)))
+    return secure
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("user", ALLOWED)
+def test_every_cell_of_the_matrix(applied: Secure, user: str, operation: str) -> None:
+    config = dict(applied.librdkafka(user, PASSWORDS.get(user, "nobody-canary"))) | {"log_level": 0}
+    if operation in ALLOWED[user]:
+        OPERATIONS[operation](config)
+        return
+    with pytest.raises(KafkaException) as refused:
+        OPERATIONS[operation](config)
+    assert "AUTHORIZATION_FAILED" in refused.value.args[0].name()
+
+
+def test_ops_does_its_work_with_no_more_rights_than_these(applied: Secure) -> None:
+    topics = applied.folder / "more.yaml"
+    topics.write_text(TOPICS.replace("raw\n", "raw\n    partitions: 2\n"))
+    done = answer(headrace(applied, "topics", "apply", str(topics), user="ops"))
+    assert (done["change"], done["applied"]) == (1, True)
+    foreign = applied.folder / "foreign.yaml"
+    foreign.write_text("topics:\n  - name: foreign\n")
+    refused = headrace(applied, "topics", "apply", str(foreign), user="ops")
+    assert refused.returncode == 1
+    assert "foreign: " in refused.stderr
+    assert "uthorization failed" in refused.stderr
+
+
+def test_a_user_that_is_absent_has_nothing_left(secure: Secure, file: Path) -> None:
+    gone = file.with_name("gone.yaml")
+    gone.write_text(
+        "users:\n  - {name: temp, password: '${env:STEPS}', produces: [raw], quotas: {request_percentage: 5}}\n"
+    )
+    answer(headrace(secure, "access", "apply", str(gone)))
+    gone.write_text("users:\n  - {name: temp, state: absent}\n")
+    assert answer(headrace(secure, "access", "apply", str(gone)))["delete"] == 3
+    assert answer(headrace(secure, "access", "plan", str(gone)))["changes"] == []
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"KAFKA_SSL_CA_LOCATION": "OTHER"}, ("certificate", "verif")),
+        ({"KAFKA_BOOTSTRAP_SERVERS": "EXPIRED"}, ("expired",)),
+        ({"KAFKA_BOOTSTRAP_SERVERS": "ELSEWHERE"}, ("hostname mismatch", "IP address mismatch")),
+        ({"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT"}, ("TLS", "SSL")),
+        ({"KAFKA_SASL_PASSWORD": "wrong-canary"}, ("uthentication failed",)),
+    ],
+    ids=["another authority", "expired", "another host", "no TLS", "wrong password"],
+)
+@pytest.mark.parametrize("command", ["topics plan", "access plan"])
+def test_what_is_wrong_with_a_connection_is_said(
+    secure: Secure, file: Path, change: dict[str, str], said: tuple[str, ...], command: str
+) -> None:
+    names = {"OTHER": str(secure.other_ca), **{each: secure.address(each) for each in secure.ports}}
+    given = {key: names.get(value, value) for key, value in change.items()}
+    path = file if command.startswith("access") else file.with_name("topics.yaml")
+    refused = headrace(secure, *command.split(), str(path), **given)
+    assert refused.returncode == 1
+    assert any(each in refused.stderr for each in said), refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_without_an_authorizer_rights_mean_nothing(stack: Any, tmp_path: Path) -> None:
+    path = tmp_path / "access.yaml"
+    path.write_text("users:\n  - {name: x, consumes: [a]}\n")
+    refused = stack.headrace("access", "plan", str(path))
+    assert refused.returncode == 1
+    assert "the brokers have no authorizer" in refused.stderr
+
+
+def test_a_literal_password_is_a_usage_error_and_is_not_repeated(secure: Secure, tmp_path: Path) -> None:
+    path = tmp_path / "access.yaml"
+    path.write_text("users:\n  - {name: x, password: hunter2-canary}\n")
+    refused = headrace(secure, "access", "plan", str(path))
+    assert refused.returncode == 2
+    assert f"{path}:2: users[0].password" in refused.stderr
+    assert "hunter2-canary" not in refused.stderr + refused.stdout
+
+
+def test_users_go_to_strimzi(secure: Secure, file: Path) -> None:
+    (steps, *_) = answer(headrace(secure, "access", "export", str(file), "--cluster=prod"))["items"]
+    assert steps["spec"]["authentication"] == {"type": "scram-sha-512"}
+    assert steps["spec"]["quotas"] == {"consumerByteRate": 50000000}
+    assert {
+        "resource": {"type": "topic", "name": "events", "patternType": "literal"},
+        "operations": ["Read"],
+    } in steps["spec"]["authorization"]["acls"]
