@@ -59,7 +59,8 @@ def test_with_a_stack_that_is_down_it_says_so(stack: Copy, tmp_path: Path) -> No
     (tmp_path / "stack.env").write_text(nowhere)
 
     done = run(".venv/bin/headrace", "run", "messages", HEADRACE_STATE=str(tmp_path))
-    spark = run(".venv/bin/headrace", "ledger", "verify", "--topic=messages", HEADRACE_STATE=str(tmp_path))
+    words = ["gold", "build", "--topic=messages", "--dataset=messages"]
+    spark = run(".venv/bin/headrace", *words, HEADRACE_STATE=str(tmp_path))
 
     assert done.returncode == 1
     assert "does not answer" in done.stderr
