@@ -14,6 +14,8 @@ HINT = "make status (is it running?), make up (start it)"
 BUSY = (409, 503)
 """A worker that is rebalancing, has a stale configuration, or is still starting says so: ask again."""
 
+TURN = {"RUNNING": "resume", "PAUSED": "pause", "STOPPED": "stop"}
+
 PATIENCE = 60.0
 """How long a worker may be busy with itself, in seconds."""
 
@@ -28,12 +30,24 @@ class Field:
     errors: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Offset:
+    """Where a connector goes on in one partition of what it reads; a plugin of a source has its own words for both."""
+
+    partition: dict[str, Any]
+    offset: dict[str, Any] | None
+
+
 class Connect:
     """A Connect cluster, through any of its workers."""
 
     def __init__(self, url: str = "", transport: httpx.BaseTransport | None = None) -> None:
         self.url = url or settings.load(settings.Connect).url
         self._http = httpx.Client(base_url=self.url, timeout=httpx.Timeout(90, connect=3), transport=transport)
+
+    def version(self) -> str:
+        """Which Kafka the worker is of: 4.3.1."""
+        return str(self._ask("GET", "/")["version"])
 
     def plugins(self) -> list[str]:
         """The classes of every connector, converter and transformation there is."""
@@ -70,13 +84,35 @@ class Connect:
         """Create the connector, or give it another configuration."""
         self._ask("PUT", f"/connectors/{name}/config", config)
 
-    def restart(self, name: str, *, only_failed: bool = True) -> None:
-        """Restart the connector and its tasks, or those that failed."""
-        self._ask("POST", f"/connectors/{name}/restart?includeTasks=true&onlyFailed={str(only_failed).lower()}")
+    def create(self, name: str, config: dict[str, str], state: str = "RUNNING") -> None:
+        """Create the connector in a state, so that one which is to be stopped never runs."""
+        self._ask("POST", "/connectors", {"name": name, "config": config, "initial_state": state})
+
+    def turn(self, name: str, state: str) -> None:
+        """Let the connector be RUNNING, PAUSED or STOPPED; it gets there a moment later."""
+        self._ask("PUT", f"/connectors/{name}/{TURN[state]}")
+
+    def restart(self, name: str, task: int | None = None) -> None:
+        """Restart one task, or the connector itself without its tasks."""
+        self._ask("POST", f"/connectors/{name}/restart" if task is None else f"/connectors/{name}/tasks/{task}/restart")
 
     def delete(self, name: str) -> None:
         """Delete the connector; its offsets stay."""
         self._ask("DELETE", f"/connectors/{name}")
+
+    def offsets(self, name: str) -> list[Offset]:
+        """Where the connector goes on, by partition of what it reads."""
+        found = self._ask("GET", f"/connectors/{name}/offsets")["offsets"]
+        return [Offset(each["partition"], each["offset"]) for each in found]
+
+    def alter(self, name: str, offsets: list[Offset]) -> None:
+        """Let a stopped connector go on elsewhere."""
+        said = [{"partition": each.partition, "offset": each.offset} for each in offsets]
+        self._ask("PATCH", f"/connectors/{name}/offsets", {"offsets": said})
+
+    def reset(self, name: str) -> None:
+        """Let a stopped connector forget where it was."""
+        self._ask("DELETE", f"/connectors/{name}/offsets")
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         busy = Retrying(

@@ -58,11 +58,12 @@ class Kafka(BaseSettings):
 
 
 class Connect(BaseSettings):
-    """Where Kafka Connect's REST interface is."""
+    """Where Kafka Connect's REST interface is, and the topic in which it keeps states (its `status.storage.topic`)."""
 
     model_config = SettingsConfigDict(env_prefix="CONNECT_")
 
     url: str
+    status_topic: str = ""
 
 
 class Lake(BaseSettings):

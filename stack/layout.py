@@ -7,6 +7,8 @@ ROOT = Path(__file__).parent.parent
 TOKEN = "123456789:HEADRACE-stand-in-only-not-a-secret"  # noqa: S105 - it opens the stand-in alone
 ACCESS_KEY, SECRET_KEY, REGION = "headrace", "headrace", "us-east-1"
 
+CONNECT_TOPICS = {"config": "_connect-configs", "offset": "_connect-offsets", "status": "_connect-status"}
+
 # Added to PORTS: the last digits of each service's usual port, as far as they go.
 OFFSETS = {
     "telegram": 80,
@@ -96,6 +98,7 @@ class Layout:
             "AWS_ENDPOINT_URL_SQS": self.urls["elasticmq"],
             "AWS_REGION": REGION,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "CONNECT_STATUS_TOPIC": CONNECT_TOPICS["status"],
             "CONNECT_URL": self.urls["connect"],
             "HEADRACE_DECLARED": str(ROOT / "k8s/base/declared"),
             "KAFKA_BOOTSTRAP_SERVERS": self.urls["kafka"],

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from stack.layout import Layout
+from stack.layout import CONNECT_TOPICS, Layout
 
 
 def node(layout: Layout, name: str) -> dict[str, object]:
@@ -65,8 +65,8 @@ def connect(layout: Layout, plugins: Path) -> dict[str, object]:
     """The Connect worker's properties; connectors may say `${env:TELEGRAM_TOKEN}`."""
     storage = {
         f"{kind}.storage.{key}": value
-        for kind in ("config", "offset", "status")
-        for key, value in (("topic", f"_connect-{kind}s"), ("replication.factor", min(layout.nodes, 3)))
+        for kind, topic in CONNECT_TOPICS.items()
+        for key, value in (("topic", topic), ("replication.factor", min(layout.nodes, 3)))
     }
     return {
         "bootstrap.servers": layout.brokers,

@@ -92,6 +92,7 @@ class _Methods:
             "getupdates": self.get_updates,
             "sendmessage": self.send_message,
             "deletewebhook": self.delete_webhook,
+            "getwebhookinfo": self.get_webhook_info,
         }
         try:
             return known[name.lower()]
@@ -130,6 +131,9 @@ class _Methods:
 
     async def delete_webhook(self, _: dict[str, Any]) -> object:
         return True
+
+    async def get_webhook_info(self, _: dict[str, Any]) -> object:
+        return {"url": "", "has_custom_certificate": False, "pending_update_count": self.inbox.pending}
 
 
 def _authorise(given: str, token: str) -> None:

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from jobs import times
 from jobs.cluster import health, machines, posture
 from jobs.cluster.health import Canary, Member, Partition, percentile
 from jobs.cluster.machines import Certificate, Disk
 from jobs.cluster.posture import Topic
-from jobs.errors import UsageError
 from jobs.findings import Finding, report
 
 
@@ -95,7 +95,7 @@ def audit(
     *topics: Topic, least: int = 3, every: str = "", reads: tuple[str, ...] = (), auto: str = "false"
 ) -> dict[str, Finding]:
     brokers = {1: {"auto.create.topics.enable": auto}}
-    seconds = posture.seconds(every)
+    seconds = times.seconds(every)
     found = posture.audit(topics, brokers, least=least, every=seconds, reads=reads)
     return {each.check: each for each in found if each.verdict != "ok"}
 
@@ -135,17 +135,6 @@ def test_only_the_retention_of_what_a_schedule_reads_matters_and_it_may_not_be_t
     both = topic("a"), topic("b", retention_ms="1")
     assert "retention" not in audit(*both, every="1h", reads=("a", "c"))
     assert audit(*both, every="1h", reads=("b",))["retention"].items == ("b (0 s)",)
-
-
-@pytest.mark.parametrize("text, seconds", [("", 0), ("90s", 90), ("15m", 900), ("1.5h", 5400), ("7d", 604800)])
-def test_times(text: str, seconds: float) -> None:
-    assert posture.seconds(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["1", "h", "1 hour", "-1h", "* * * * *"])
-def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no time"):
-        posture.seconds(text)
 
 
 GIB = 2**30

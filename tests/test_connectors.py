@@ -7,9 +7,11 @@ import httpx
 import pytest
 
 from jobs.connect import Connect
-from jobs.connectors import rules
-from jobs.connectors.changes import diff, judge, root_cause
+from jobs.connectors import rules, strimzi
+from jobs.connectors.causes import root_cause
+from jobs.connectors.changes import diff
 from jobs.connectors.declared import load
+from jobs.connectors.states import judge
 from jobs.errors import JobError, UsageError
 
 SECRET = "hunter2"
@@ -115,6 +117,50 @@ def test_the_plan_hides_secrets_that_are_in_force() -> None:
     ]
     assert SECRET not in plan.text() + plan.model_dump_json()
     assert not diff(declared, declared, "f").changes
+
+
+@pytest.mark.parametrize(
+    "wanted, target, change",
+    [
+        ("RUNNING", "RUNNING", None),
+        ("PAUSED", "RUNNING", ("RUNNING", "PAUSED")),
+        ("RUNNING", "STOPPED", ("STOPPED", "RUNNING")),
+        ("STOPPED", "STOPPED", None),
+    ],
+)
+def test_the_state_is_declared_too(wanted: str, target: str, change: tuple[str, str] | None) -> None:
+    plan = diff({"a": {"x": "1"}}, {"a": {"x": "1"}}, "f", wanted={"a": wanted}, targets={"a": target})
+    assert [(each.state.before, each.state.after) for each in plan.changes if each.state] == (
+        [change] if change else []
+    )
+    if change:
+        assert f"(state): {change[0]} -> {change[1]}" in plan.text()
+
+
+def test_a_new_connector_says_its_state_when_it_does_not_run() -> None:
+    plan = diff({"a": {}, "b": {}}, {}, "f", wanted={"a": "STOPPED", "b": "RUNNING"})
+    assert [(each.connector, each.action) for each in plan.changes] == [("a", "create")]
+    assert "(state): STOPPED" in plan.text()
+
+
+def test_strimzis_resources_say_the_same(tmp_path: Path) -> None:
+    made = strimzi.manifests(load(Path("messages/connectors.yaml")), "connect")
+    [telegram, sqs] = made.items
+    assert telegram["metadata"] == {"name": "messages-telegram", "labels": {"strimzi.io/cluster": "connect"}}
+    assert (telegram["spec"]["class"], telegram["spec"]["tasksMax"], telegram["spec"]["state"]) == (
+        SOURCE,
+        1,
+        "running",
+    )
+    assert "${env:TELEGRAM_TOKEN}" in telegram["spec"]["config"]["camel.source.url"]
+    assert not {"connector.class", "tasks.max", "name"} & sqs["spec"]["config"].keys()
+    assert made.text().count("---") == 2
+    bad = tmp_path / "connectors.yaml"
+    bad.write_text(
+        f"connectors:\n- name: My_Sink\n  config:\n    connector.class: {SOURCE}\n    camel.source.url: a:b\n"
+    )
+    with pytest.raises(UsageError, match=r"connectors.yaml:2: My_Sink: Kubernetes allows"):
+        strimzi.manifests(load(bad), "connect")
 
 
 def status(connector: str, *tasks: str, trace: str = "") -> dict[str, Any]:

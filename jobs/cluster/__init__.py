@@ -16,6 +16,7 @@ from jobs.errors import JobError, UnhealthyError
 from jobs.findings import Finding, Report
 from jobs.job import job
 from jobs.kafka.wire import wire
+from jobs.times import seconds
 
 
 @job("jobs", memory="128Mi", retries=3, minutes=5, needs=("kafka",))
@@ -43,7 +44,7 @@ def check(
         UsageError: `every` is no time.
         UnhealthyError: A check failed; the report says which, why, and what mends it.
     """
-    schedule = posture.seconds(every), [each.strip() for each in reads.split(",") if each.strip()]
+    schedule = seconds(every), [each.strip() for each in reads.split(",") if each.strip()]
     report = findings.report(look(cluster_id, brokers, canary, schedule, expiry_days))
     if report.failed:
         said = "; ".join(f"{each.check}: {each.detail}" for each in report.failed)

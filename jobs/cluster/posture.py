@@ -1,19 +1,16 @@
 """What is really set on a cluster, and which of it will lose data one day: pure."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from jobs.cluster.health import STRICT
-from jobs.errors import UsageError
 from jobs.findings import Finding, at_fault
+from jobs.times import said
 
 APPLY = "then headrace topics apply"
 
 CANARY = "headrace.canary"
 """The topic that this job makes itself: what it holds may be lost."""
-
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 @dataclass(frozen=True)
@@ -35,11 +32,18 @@ class Topic:
         return int(self.configs["min.insync.replicas"])
 
     @property
-    def retention(self) -> float:
-        """How long it keeps a record at least, in seconds; infinite when time does not delete."""
-        kept = int(self.configs.get("retention.ms", -1))
-        deletes = "delete" in self.configs.get("cleanup.policy", "delete")
-        return kept / 1000 if deletes and kept >= 0 else float("inf")
+    def kept(self) -> float:
+        """How long it keeps a record at least, in seconds."""
+        return retention(self.configs)
+
+
+def retention(configs: Mapping[str, str]) -> float:
+    """How long a topic keeps a record at least, in seconds; infinite when time does not delete.
+
+    Compaction keeps the last record of each key, so only `delete` counts.
+    """
+    kept = int(configs.get("retention.ms", -1))
+    return kept / 1000 if kept >= 0 and "delete" in configs.get("cleanup.policy", "delete") else float("inf")
 
 
 def audit(
@@ -103,26 +107,6 @@ def audit(
         yield _retention(topics, every, reads)
 
 
-def seconds(text: str) -> float:
-    """A time such as 90s, 15m, 1h, 7d in seconds; nothing is 0.
-
-    Raises:
-        UsageError: It is not one.
-    """
-    parts = re.fullmatch(r"(?:(\d+(?:\.\d+)?)([smhdw]))?", text.strip())
-    if not parts:
-        raise UsageError(f"{text!r} is no time: write it as 90s, 15m, 1h or 7d", hint="--every=1h")
-    return float(parts[1]) * UNITS[parts[2]] if parts[1] else 0.0
-
-
-def said(length: float) -> str:
-    """The same for people, in its largest whole unit: 604800 -> `7 d`."""
-    for unit in ("d", "h", "m"):
-        if length >= UNITS[unit] and length % UNITS[unit] == 0:
-            return f"{length / UNITS[unit]:.0f} {unit.replace('m', 'min')}"
-    return f"{length:.0f} s"
-
-
 def _auto_create(brokers: Mapping[int, Mapping[str, str]]) -> Finding:
     careless = [str(each) for each, set_to in brokers.items() if set_to.get("auto.create.topics.enable") == "true"]
     return at_fault(
@@ -138,8 +122,8 @@ def _auto_create(brokers: Mapping[int, Mapping[str, str]]) -> Finding:
 def _retention(topics: Sequence[Topic], every: float, reads: Sequence[str]) -> Finding:
     wanted = set(reads) or {each.name for each in topics if not each.internal and each.name != CANARY}
     read = [each for each in topics if each.name in wanted]  # one that is not there yet will be made as declared
-    short = [f"{each.name} ({said(each.retention)})" for each in read if each.retention < every]
-    tight = [f"{each.name} ({said(each.retention)})" for each in read if every <= each.retention < 2 * every]
+    short = [f"{each.name} ({said(each.kept)})" for each in read if each.kept < every]
+    tight = [f"{each.name} ({said(each.kept)})" for each in read if every <= each.kept < 2 * every]
     return at_fault(
         "retention",
         short or tight,

@@ -1,27 +1,22 @@
 """Connectors: what connectors.yaml declares, running in Kafka Connect."""
 
-import difflib
 import logging
-import time
+from datetime import UTC, datetime
 from pathlib import Path
-
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+from typing import Literal
 
 from jobs.connect import Connect
-from jobs.connectors import rules
-from jobs.connectors.changes import Plan, State, diff, judge
-from jobs.connectors.declared import Connectors, load
-from jobs.declared import File
-from jobs.errors import JobError, PendingError, UnhealthyError
+from jobs.connectors import judging, moving, settling, strimzi
+from jobs.connectors.changes import Plan
+from jobs.connectors.declared import load
+from jobs.connectors.moving import Move
+from jobs.connectors.restarts import Tried, failures, tried
+from jobs.connectors.states import BAD, State
+from jobs.errors import PendingError, UnhealthyError
 from jobs.job import job
+from jobs.strimzi import Manifests
 
 log = logging.getLogger(__name__)
-
-SETTLE = 90
-"""How long a connector may take until it and its tasks run, in seconds."""
-
-STEADY = 2.0
-"""How long a changed connector must be seen running, in seconds: at first Connect still shows its old tasks."""
 
 
 @job("jobs", memory="128Mi", retries=2, minutes=5, needs=("connect",))
@@ -36,7 +31,7 @@ def plan(file: Path = Path("messages/connectors.yaml"), *, fail_on_changes: bool
         JobError: A plugin is missing, or Connect finds a setting wrong.
         PendingError: There are changes, and `fail_on_changes`.
     """
-    found = _plan(Connect(), load(file))
+    found = judging.plan(Connect(), load(file))
     if fail_on_changes and found.changes:
         raise PendingError(
             f"{len(found.changes)} connectors differ from {found.file}",
@@ -58,21 +53,16 @@ def apply(file: Path = Path("messages/connectors.yaml"), *, dry_run: bool = Fals
         JobError: A plugin is missing, Connect finds a setting wrong, or a connector does not come to run.
     """
     connect, source = Connect(), load(file)
-    found = _plan(connect, source)
+    found = judging.plan(connect, source)
     if dry_run:
         return found
-    declared = source.value.resolved()
-    for change in found.changes:
-        log.info("%s connector %s", change.action, change.connector)
-        connect.put(change.connector, declared[change.connector])
-    changed = {change.connector for change in found.changes if change.action == "change"}
-    _wait(connect, set(declared), steady=STEADY if changed else 0)
+    settling.settle(connect, source.value, found)
     return found.model_copy(update={"applied": True})
 
 
-@job("jobs", memory="128Mi", retries=2, minutes=5, needs=("connect",))
+@job("jobs", memory="128Mi", retries=2, minutes=5, needs=("connect", "kafka"))
 def status(name: str = "") -> list[State]:
-    """Show how each connector is: as the worst of itself and its tasks, with the root cause.
+    """Show how each connector is: as the worst of itself and its tasks, with the root cause, and since when.
 
     Args:
         name: Only this connector.
@@ -80,80 +70,89 @@ def status(name: str = "") -> list[State]:
     Raises:
         UnhealthyError: One has failed, or is nowhere to be found.
     """
-    found = Connect().statuses()
-    states = [judge(each, found.get(each)) for each in ([name] if name else sorted(found))]
-    bad = [each for each in states if each.state in ("FAILED", "UNASSIGNED", "MISSING")]
+    connect = Connect()
+    states = judging.states(connect, [name] if name else None)
+    bad = [each for each in states if each.state in BAD]
     if bad:
-        raise UnhealthyError("; ".join(map(_said, bad)), hint="headrace connectors apply", result=states)
+        raise UnhealthyError("; ".join(each.said for each in bad), hint=bad[0].mend, result=states)
     return states
 
 
-def _plan(connect: Connect, source: File[Connectors]) -> Plan:
-    declared = source.value.resolved()
-    _check_plugins(connect.plugins(), source)
-    problems = [
-        f"{source.where('connectors', index, 'config', key)}: {name}: {key}: {why}"
-        for index, (name, config) in enumerate(declared.items())
-        for key, why in _judged(connect, config)
-    ]
-    if problems:
-        raise JobError("Kafka Connect finds fault:\n  " + "\n  ".join(problems), hint="mend the file")
-    return diff(declared, connect.configs(), str(source.path))
+@job("jobs", memory="128Mi", retries=2, minutes=5, needs=("connect", "kafka"))
+def restart(name: str = "", *, tries: int = 10, now: bool = False) -> list[Tried]:
+    """Restart what has failed, and nothing else: sooner or later, as often as it failed; never what cannot get better.
+
+    The n-th restart in a row waits n * n + n minutes after the one before, at most 60. What remembers them is the topic
+    in which Connect keeps its states.
+
+    Args:
+        name: Only this connector.
+        tries: How many restarts in a row are tried before a person has to look.
+        now: Restart at once whatever has failed, also what was given up.
+
+    Raises:
+        UnhealthyError: Something has failed for a reason that a restart cannot mend, or too often.
+    """
+    connect = Connect()
+    moment = datetime.now(UTC)
+    statuses = connect.statuses()
+    if name:
+        statuses = {each: found for each, found in statuses.items() if each == name}
+    done: list[Tried] = []
+    for each in failures(statuses, judging.histories(), moment, tries):
+        if now or (each.due and each.due <= moment):
+            log.info("restart %s%s", each.connector, "" if each.task is None else f" task {each.task}")
+            connect.restart(each.connector, each.task)
+            done.append(tried(each, "restarted"))
+        else:
+            done.append(tried(each, "waits" if each.due else "given up"))
+    if left := [each for each in done if each.action == "given up"]:
+        said = "; ".join(f"{each.connector}: {each.problem}: {each.cause}" for each in left)
+        raise UnhealthyError(f"a restart cannot mend {said}", hint=left[0].mend, result=done)
+    return done
 
 
-def _check_plugins(installed: list[str], source: File[Connectors]) -> None:
-    short = {each.rpartition(".")[2]: each for each in installed}
-    for index, (name, config) in enumerate(source.value.resolved().items()):
-        wanted = config["connector.class"]
-        if wanted in installed or wanted in short or f"{wanted}Connector" in short:
-            continue
-        near = difflib.get_close_matches(wanted.rpartition(".")[2], list(short), n=3)
-        there = [short[each] for each in near] or [each for each in installed if each.endswith("Connector")]
-        raise JobError(
-            f"{source.where('connectors', index, 'config', 'connector.class')}: {name}: {wanted} is not installed "
-            f"in Kafka Connect; installed are: {', '.join(there)}",
-            hint="correct connector.class, or add the plugin to the worker's plugin.path and restart it",
-        )
+@job("jobs", memory="128Mi", retries=0, minutes=5, needs=("connect", "kafka"))
+def offsets(
+    action: Literal["list", "alter", "reset"],
+    name: str,
+    *,
+    to: str = "",
+    dry_run: bool = False,
+    yes: bool = False,
+) -> Move:
+    """Show where a connector goes on, or let it go on elsewhere; says first how many records that replays or skips.
+
+    The connector is stopped meanwhile, and left as it was found.
+
+    Args:
+        action: list shows; alter goes to `to`; reset forgets, so that it begins as a new one would.
+        name: The connector.
+        to: earliest, latest, an offset, a time such as 2026-01-31T12:00Z, offsets by partition (0:17,1:4),
+            or for a source the JSON object that its plugin understands.
+        dry_run: Only say what would be replayed or skipped.
+        yes: Do not ask.
+
+    Raises:
+        UsageError: `to` is nothing of that, or nobody can be asked and `yes` was not given.
+        JobError: There is no such connector, or it does not come to a stop.
+    """
+    connect = Connect()
+    found = moving.preview(connect, name, action, to)
+    if action == "list" or dry_run:
+        return found
+    return moving.move(connect, found, yes=yes)
 
 
-def _judged(connect: Connect, config: dict[str, str]) -> list[tuple[str, str]]:
-    """What Connect, and the worker's config providers, find wrong; resolved values are never repeated."""
-    problems: list[tuple[str, str]] = []
-    for field in connect.validate(config["connector.class"].rpartition(".")[2], config):
-        declared = config.get(field.name, "")
-        for error in field.errors:
-            shown = rules.hidden(field.name, declared) or ""
-            problems.append((field.name, error.replace(field.value, shown) if field.value else error))
-        if field.type == "PASSWORD" and declared and not rules.is_reference(declared):
-            problems.append((field.name, "is a password written out; let the worker read it: ${env:NAME}"))
-        for missing in rules.REFERENCE.findall(field.value or ""):
-            problems.append((field.name, f"the worker cannot resolve {missing}: set it in the worker's environment"))
-    return problems
+@job("jobs", memory="128Mi", needs=())
+def export(file: Path = Path("messages/connectors.yaml"), *, cluster: str = "connect") -> Manifests:
+    """Write the file as Strimzi's KafkaConnector resources, for a cluster whose operator owns the connectors.
 
+    Args:
+        file: The connectors as declared: a path, or one under HEADRACE_DECLARED.
+        cluster: The name of the KafkaConnect resource.
 
-def _wait(connect: Connect, names: set[str], *, steady: float) -> None:
-    """Wait until all of them run, have been seen running for `steady` seconds, or one has failed."""
-    since: list[float] = []
-
-    def look() -> tuple[list[State], bool]:
-        found = connect.statuses()
-        states = [judge(name, found.get(name)) for name in sorted(names)]
-        if any(each.state != "RUNNING" for each in states):
-            since.clear()
-            return states, any(each.state == "FAILED" for each in states)
-        since.append(time.monotonic())
-        return states, since[-1] - since[0] >= steady
-
-    states, _ = Retrying(
-        retry=retry_if_result(lambda seen: not seen[1]),
-        wait=wait_fixed(0.2),
-        stop=stop_after_delay(SETTLE),
-        retry_error_callback=lambda state: state.outcome and state.outcome.result(),
-    )(look)
-    bad = [each for each in states if each.state != "RUNNING"]
-    if bad:
-        raise JobError("; ".join(map(_said, bad)), hint="headrace connectors status", result=states)
-
-
-def _said(state: State) -> str:
-    return f"connector {state.name} is {state.state} ({state.tasks} tasks run){state.cause and f': {state.cause}'}"
+    Raises:
+        UsageError: The file is malformed, or a name is none that Kubernetes allows.
+    """
+    return strimzi.manifests(load(file), cluster)

@@ -1,16 +1,12 @@
-"""The difference between declared and actual connectors, and what a status means: pure."""
+"""The difference between declared and actual connectors: pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field
 from rich.markup import escape
 
 from jobs.connectors.rules import hidden
-
-WORST = ("FAILED", "UNASSIGNED", "RESTARTING", "STOPPED", "PAUSED", "RUNNING")
-"""States from worst to best; a connector is no better than the worst of itself and its tasks."""
 
 
 class Frozen(BaseModel):
@@ -33,6 +29,7 @@ class Change(Frozen):
     connector: str
     action: Literal["create", "change"]
     settings: tuple[Setting, ...] = ()
+    state: Setting | None = None
 
 
 class Plan(Frozen):
@@ -64,26 +61,30 @@ class Plan(Frozen):
             new = change.action == "create"
             sign = "[green]+[/green]" if new else "[yellow]~[/yellow]"
             lines.append(f"{sign} {escape(change.connector)}")
-            for each in change.settings:
+            for each in (*change.settings, *filter(None, [change.state])):
                 before, after = each.before or "(unset)", each.after or "(unset)"
                 lines.append(f"    {escape(each.name)}: {escape(after if new else f'{before} -> {after}')}")
         said = "created, {} changed, 0 deleted" if self.applied else "to create, {} to change, 0 to delete"
         return "\n".join([*lines, f"{self.create} {said.format(self.change)}"])
 
 
-@dataclass(frozen=True)
-class State:
-    """How a connector is: no better than the worst of itself and its tasks."""
+def diff(
+    declared: Mapping[str, Mapping[str, str]],
+    actual: Mapping[str, Mapping[str, str]],
+    file: str,
+    *,
+    wanted: Mapping[str, str] | None = None,
+    targets: Mapping[str, str] | None = None,
+) -> Plan:
+    """What to do so that the declared connectors are as declared; others are left alone.
 
-    name: str
-    state: str
-    kind: str
-    tasks: str
-    cause: str
-
-
-def diff(declared: Mapping[str, Mapping[str, str]], actual: Mapping[str, Mapping[str, str]], file: str) -> Plan:
-    """What to do so that the declared connectors are as declared; others are left alone."""
+    Args:
+        declared: Each declared connector's configuration by name.
+        actual: The same as Connect has it.
+        file: What declares them.
+        wanted: What each declared connector should do; RUNNING when it says nothing.
+        targets: What each is told to do now.
+    """
     changes: list[Change] = []
     for name, config in declared.items():
         before = actual.get(name, {})
@@ -92,31 +93,16 @@ def diff(declared: Mapping[str, Mapping[str, str]], actual: Mapping[str, Mapping
             for key in sorted(config.keys() | before.keys())
             if before.get(key) != config.get(key)
         )
-        if settings:
+        state = _state(name in actual, (targets or {}).get(name), (wanted or {}).get(name, "RUNNING"))
+        if settings or state:
             action = "change" if name in actual else "create"
-            changes.append(Change(connector=name, action=action, settings=settings))
+            changes.append(Change(connector=name, action=action, settings=settings, state=state))
     return Plan(file=file, declared=len(declared), changes=tuple(changes))
 
 
-def judge(name: str, status: Mapping[str, Any] | None) -> State:
-    """What Connect's status of a connector comes to."""
-    if status is None:
-        return State(name=name, state="MISSING", kind="", tasks="0/0", cause="")
-    parts: list[Mapping[str, Any]] = [status["connector"], *status["tasks"]]
-    states = [str(part["state"]) for part in parts]
-    worst = min(states, key=lambda state: WORST.index(state) if state in WORST else 0)
-    if worst == "RUNNING" and len(parts) == 1:
-        worst = "UNASSIGNED"  # it has no task yet, so it carries nothing
-    return State(
-        name=name,
-        state=worst,
-        kind=str(status.get("type", "")),
-        tasks=f"{states[1:].count('RUNNING')}/{len(parts) - 1}",
-        cause=next((root_cause(str(part["trace"])) for part in parts if part.get("trace")), ""),
-    )
-
-
-def root_cause(trace: str) -> str:
-    """The first line of the last cause in a Java stack trace."""
-    causes = [line for line in trace.splitlines() if line.startswith("Caused by: ")]
-    return (causes[-1].removeprefix("Caused by: ") if causes else trace.partition("\n")[0]).strip()
+def _state(there: bool, before: str | None, after: str) -> Setting | None:
+    """How the state changes; a new connector runs unless something else is declared."""
+    before = before or "RUNNING"
+    if before == after:
+        return None
+    return Setting(name="(state)", before=before if there else None, after=after)

@@ -1,7 +1,7 @@
 """connectors.yaml: the connectors that should run."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -27,12 +27,14 @@ class Connector(Strict):
         config: What Connect is given, with references such as ${env:TOKEN} for what is secret.
         owner: Who to ask about it.
         description: What it does.
+        state: What it should do: run, keep its place and its tasks but do nothing, or have no tasks at all.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
     config: Config
     owner: str = ""
     description: str = ""
+    state: Literal["running", "paused", "stopped"] = "running"
 
 
 class Defaults(Strict):
@@ -51,6 +53,10 @@ class Connectors(Strict):
     def resolved(self) -> dict[str, dict[str, str]]:
         """Each connector's configuration by name, with the defaults and its name filled in."""
         return {each.name: self.defaults.config | each.config | {"name": each.name} for each in self.connectors}
+
+    def states(self) -> dict[str, str]:
+        """What each connector should do, as Connect says it: RUNNING, PAUSED, STOPPED."""
+        return {each.name: each.state.upper() for each in self.connectors}
 
 
 def load(file: Path) -> File[Connectors]:
@@ -74,10 +80,10 @@ def load(file: Path) -> File[Connectors]:
             if key not in each.config and key in found.value.defaults.config:
                 place = ("defaults", "config", key)
             problems.append((place, f"{each.name}: {key}: {why}"))
-        if token := rules.telegram_token(resolved[each.name]):
-            if token in poller:
-                why = f"{poller[token]} polls with the same token, and Telegram answers 409 to a second poller"
+        if bot := rules.telegram_bot(resolved[each.name]):
+            if bot in poller:
+                why = f"{poller[bot]} polls with the same token, and Telegram answers 409 to a second poller"
                 problems.append((("connectors", index, "config"), f"{each.name}: {why}"))
-            poller.setdefault(token, each.name)
+            poller.setdefault(bot, each.name)
     found.refuse(problems)
     return found

@@ -58,10 +58,11 @@ def hidden(key: str, value: str | None) -> str | None:
     )
 
 
-def telegram_token(config: Mapping[str, str]) -> str:
-    """What a Telegram source polls with, or nothing."""
-    scheme, _, parameters = _endpoint(config.get("camel.source.url", ""))
-    return parameters.get("authorizationToken", "") if scheme == "telegram" else ""
+def telegram_bot(config: Mapping[str, str]) -> str:
+    """Which bot a Telegram source polls, by the reference to its token and where its server is; nothing if none."""
+    scheme, _, parameters = endpoint(config.get("camel.source.url", ""))
+    token = parameters.get("authorizationToken", "").removeprefix("RAW(").removesuffix(")")
+    return f"{token}@{parameters.get('baseUri', '')}" if scheme == "telegram" and token else ""
 
 
 def _camel(config: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -73,8 +74,8 @@ def _camel(config: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         if f"{key.removesuffix('url')}component" not in config:
             yield key, "is required: Camel starts without it and carries nothing"
         return
-    yield from ((key, why) for why in _parameters(*_endpoint(config[key])))
-    if telegram_token(config) and config.get("tasks.max", "1") != "1":
+    yield from ((key, why) for why in _parameters(*endpoint(config[key])))
+    if telegram_bot(config) and config.get("tasks.max", "1") != "1":
         yield "tasks.max", "must be 1: Telegram answers 409 to a second poller of one token"
 
 
@@ -99,7 +100,7 @@ def _sqs(parameters: Mapping[str, str]) -> Iterator[str]:
         yield "aws2-sqs with overrideEndpoint=true needs uriEndpointOverride"
 
 
-def _endpoint(url: str) -> tuple[str, str, dict[str, str]]:
+def endpoint(url: str) -> tuple[str, str, dict[str, str]]:
     """A Camel URL's scheme, path, and parameters: `telegram:bots?limit=100`."""
     address, _, query = url.partition("?")
     scheme, _, path = address.partition(":")

@@ -82,6 +82,7 @@ def test_who_may_ask_what(bot: Bot) -> None:
     assert bot.call("noSuchMethod") == (404, missing)
     assert bot.call("getUpdates", limit="many")[0] == 400
     assert bot.call("deleteWebhook")[1] == {"ok": True, "result": True}
+    assert bot.call("getWebhookInfo")[1]["result"]["pending_update_count"] == bot.stand_in()["pending"]
 
 
 def test_offsets_confirm(bot: Bot) -> None:

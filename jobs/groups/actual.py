@@ -1,0 +1,116 @@
+"""Groups as they are: I/O only, no decisions."""
+# confluent-kafka types its futures as Future[Unknown], and exports names without saying so:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportPrivateImportUsage=false
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from confluent_kafka import IsolationLevel, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
+
+from jobs import kafka
+from jobs.cluster.posture import retention
+from jobs.groups.lag import Lag, Place, lag
+from jobs.kafka import groups
+
+PATIENCE = 10.0
+"""How long to wait for the oldest unread records, in seconds."""
+
+Key = tuple[str, int, int]
+"""Topic, partition and offset."""
+
+
+def lags() -> list[Lag]:
+    """How far every group is behind, in each topic of which it has committed offsets.
+
+    Raises:
+        JobError: The cluster cannot be reached, or does not answer.
+    """
+    client = kafka.admin()
+    topics = {name: list(each.partitions) for name, each in client.list_topics(timeout=kafka.REQUEST).topics.items()}
+    read = {name: found for name, found in groups.reading(client, topics).items() if found}
+    bounds = _bounds(client, {name: topics[name] for name in read})
+    places = {
+        (name, each.name): [
+            Place(number, offset, *bounds[name, number])
+            for number, offset in sorted(each.offsets.items())
+            if (name, number) in bounds
+        ]
+        for name, found in read.items()
+        for each in found
+    }
+    unread = {
+        (topic, each.partition, max(each.next, each.first))
+        for (topic, _), mine in places.items()
+        for each in mine
+        if each.records
+    }
+    times, kept, now = _times(unread), _retention(client, list(read)), time.time()
+    members = {(name, each.name): each.members for name, found in read.items() for each in found}
+    return [
+        lag(
+            group,
+            topic,
+            members[topic, group],
+            [replace(each, oldest=times.get((topic, each.partition, max(each.next, each.first)))) for each in mine],
+            retention=kept[topic],
+            now=now,
+        )
+        for (topic, group), mine in sorted(places.items())
+        if mine
+    ]
+
+
+def _bounds(client: AdminClient, topics: Mapping[str, list[int]]) -> dict[tuple[str, int], tuple[int, int]]:
+    """The first offset and the end of every partition."""
+    wanted = [TopicPartition(topic, each) for topic, partitions in topics.items() for each in partitions]
+    if not wanted:
+        return {}
+
+    def edge(spec: Any) -> dict[TopicPartition, int]:
+        specs: dict[TopicPartition, Any] = dict.fromkeys(wanted, spec)
+        asked = client.list_offsets(specs, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=kafka.REQUEST)
+        return {each: kafka.answer(future, "ask for offsets").offset for each, future in asked.items()}
+
+    first, end = edge(OffsetSpec.earliest()), edge(OffsetSpec.latest())
+    return {(each.topic, each.partition): (first[each], end[each]) for each in wanted}
+
+
+def _times(wanted: set[Key]) -> dict[Key, float]:
+    """The time of the record at each offset, or of the next that is there, in epoch seconds.
+
+    Groups of one topic mostly read near each other, so each partition is read once from each distinct offset.
+    """
+    found: dict[Key, float] = {}
+    if not wanted:
+        return found
+    reader = kafka.consumer("headrace-groups", auto_offset_reset="earliest", enable_partition_eof=True)
+    try:
+        todo = sorted(wanted)
+        while todo:  # a consumer can be at one place of a partition only
+            turn = {(topic, number): (topic, number, offset) for topic, number, offset in reversed(todo)}
+            todo = [each for each in todo if turn[each[:2]] != each]
+            reader.assign([TopicPartition(*each) for each in turn.values()])
+            give_up = time.monotonic() + PATIENCE
+            while turn and time.monotonic() < give_up:
+                for record in reader.consume(len(turn), 0.05):
+                    key = turn.pop((record.topic() or "", record.partition() or 0), None)
+                    if key and not record.error():
+                        found[key] = record.timestamp()[1] / 1000
+    finally:
+        reader.close()
+    return found
+
+
+def _retention(client: AdminClient, topics: list[str]) -> dict[str, float]:
+    resources = [ConfigResource(ResourceType.TOPIC, each) for each in topics]
+    asked = client.describe_configs(resources, request_timeout=kafka.REQUEST) if resources else {}
+    return {
+        each.name: retention(
+            {name: entry.value for name, entry in kafka.answer(future, f"read the settings of {each.name}").items()}
+        )
+        for each, future in asked.items()
+    }
