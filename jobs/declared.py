@@ -82,8 +82,7 @@ def read(file: Path, model: type[Model]) -> File[Model]:
     path = find(file)
     try:
         text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content: object = yaml.safe_load(text)
+        node, content = _parse(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -107,6 +106,17 @@ def did_you_mean(word: str, known: Iterator[str] | list[str] | set[str]) -> str:
     """`; did you mean partitions?`, or nothing when nothing is near."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def _parse(text: str) -> tuple[yaml.Node | None, object]:
+    """The document, parsed once: where things are, and what they say. By libyaml if it is there: ten times as fast."""
+    kind: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = kind(text)
+    try:
+        node: yaml.Node | None = loader.get_single_node()
+        return node, None if node is None else loader.construct_document(node)
+    finally:
+        loader.dispose()
 
 
 def _malformed(problems: list[str]) -> UsageError:

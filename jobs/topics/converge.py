@@ -6,17 +6,21 @@ from time import monotonic
 from typing import Any
 
 from confluent_kafka.admin import AdminClient
-from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_fixed
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_exponential
 
 from jobs.errors import JobError
 from jobs.kafka.wire import ask, wire
 from jobs.topics import actual, move, throttle
-from jobs.topics.changes import THROTTLED, Plan
+from jobs.topics.changes import THROTTLED, Change, Plan
 
 log = logging.getLogger(__name__)
 
-SETTLE = 30
-"""How long a cluster may take to show a change that it accepted, in seconds."""
+SETTLE = 120
+"""How long a cluster may take to show a change that it accepted, in seconds: a broker shows nothing new while it makes
+the folders of thousands of partitions (6,000 took a busy one 70 s)."""
+
+AGAIN = 5.0
+"""When to ask again for what was accepted and does not show, in seconds."""
 
 
 def converge(client: AdminClient, look: Callable[[], Plan], rate: int, go: Callable[[], None]) -> None:
@@ -31,18 +35,20 @@ def converge(client: AdminClient, look: Callable[[], Plan], rate: int, go: Calla
     Raises:
         JobError: The cluster refuses a change, or accepts it and does not show it.
     """
-    said: set[tuple[str, str]] = set()
+    asked: dict[Change, float] = {}
 
     def step() -> Plan:
         found = look()
         quick = found.at_once()
-        for change in quick.changes:
-            if (change.action, change.topic) not in said:
-                log.info("%s topic %s", change.action, change.topic)
-                said.add((change.action, change.topic))
-        if any(each.name in THROTTLED for change in quick.changes for each in change.settings):
+        new = [each for each in quick.changes if monotonic() - asked.get(each, -AGAIN) >= AGAIN]
+        for change in new:
+            log.log(logging.DEBUG if change in asked else logging.INFO, "%s topic %s", change.action, change.topic)
+        if new and all(each in asked for each in new):
+            log.info("waiting for the brokers to show %d changes that they accepted", len(quick.changes))
+        if any(each.name in THROTTLED for change in new for each in change.settings):
             throttle.clear(client)  # a move ended, and whoever watched it was killed
-        actual.make(client, quick, validate_only=False, go=go)
+        actual.make(client, quick.model_copy(update={"changes": tuple(new)}), validate_only=False, go=go)
+        asked.update(dict.fromkeys(new, monotonic()))
         return found if not quick.changes else quick
 
     found = _until(step, lambda plan: bool(plan.at_once().changes))
@@ -95,7 +101,7 @@ def _until(step: Callable[[], Plan], differs: Callable[[Plan], bool]) -> Plan:
 
     return Retrying(
         retry=retry_if_result(differs),
-        wait=wait_fixed(0.1),
+        wait=wait_exponential(multiplier=0.05, max=1),
         stop=stop_after_delay(SETTLE),
         retry_error_callback=give_up,
     )(step)
