@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
@@ -64,7 +64,7 @@ def command_line(arguments: Iterable[str] = ()) -> App:
     app = App(
         name="headrace",
         help="Jobs, workflows and flows between Telegram, Kafka, Spark and SQS.",
-        version=version("headrace"),
+        version=_version,
         result_action="return_value",
     )
     known = catalogue.nouns()
@@ -81,6 +81,13 @@ def command_line(arguments: Iterable[str] = ()) -> App:
     for name, where in LOCAL.items():
         app.command(where, name=name)
     return app
+
+
+def _version() -> str:
+    try:
+        return version("headrace")
+    except PackageNotFoundError:  # an image holds the folders, not the package
+        return "that of the image"
 
 
 def _noun(name: str, jobs: list[Job[..., Any]]) -> App:
