@@ -17,9 +17,6 @@ from jobs import health, settings
 from jobs.errors import UnhealthyError
 from jobs.findings import Finding, Report
 
-KEY = "health"
-"""The artifact: its versions are the history, and the last one says which problems are known already."""
-
 SCHEDULE = "*/5 * * * *"
 
 LEVELS = {"warn": logging.WARNING, "fail": logging.ERROR}
@@ -69,6 +66,7 @@ def check(
     max_age: str = "",
     connect: bool = True,
     repair: bool = True,
+    name: str = "health",
 ) -> State[Any]:
     """Look at the cluster, the connectors and the consumer groups; restart what may be restarted; tell what is new.
 
@@ -80,6 +78,8 @@ def check(
         max_age: Fail when the oldest unread record is older than this; any age when empty.
         connect: Look at Kafka Connect too.
         repair: Restart the connectors and tasks that failed, by the rule of `connectors restart`.
+        name: The artifact whose versions are the history, and whose last one says which problems are known already:
+            another for each cluster. Small letters, digits and dashes.
     """
     settings.load_dotenv_file()
     report = look(
@@ -91,7 +91,7 @@ def check(
         connect=connect,
         repair=repair,
     )
-    told = tell(report)
+    told = tell(report, name)
     said = f"{report.verdict}: {len(report.failed)} failed, {told} news"
     return Failed(message=said) if report.failed else Completed(message=said)
 
@@ -108,18 +108,18 @@ def look(**options: Any) -> Report:
 
 
 @task(name="health-tell", retries=3, retry_delay_seconds=5)
-def tell(report: Report) -> int:
+def tell(report: Report, name: str) -> int:
     """Emit an event for each piece of news, then keep the report as an artifact; how many news there were."""
-    found = news(known(), report)
+    found = news(known(name), report)
     for each in found:
         announce(each)
-    create_table_artifact(key=KEY, table=[asdict(each) for each in report.findings], description=summary(report))
+    create_table_artifact(key=name, table=[asdict(each) for each in report.findings], description=summary(report))
     return len(found)
 
 
-def known() -> dict[str, str]:
+def known(name: str) -> dict[str, str]:
     """The verdict of each problem at the last look, by its name; none if there was none."""
-    last = cast("Artifact | None", Artifact.get(KEY))
+    last = cast("Artifact | None", Artifact.get(name))
     rows: list[dict[str, Any]] = json.loads(str(last.data)) if last else []
     return {row["check"]: row["verdict"] for row in rows if row["verdict"] != "ok"}
 
