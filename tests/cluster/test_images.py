@@ -37,11 +37,12 @@ def test_the_image_holds_what_its_dockerfile_says(name: str) -> None:
     image = images.project(name)
     config = json.loads(image.config)["config"]
     assert [config["Entrypoint"], config["User"], config["WorkingDir"]] == [["headrace"], "10001:10001", "/app"]
+    copied = [each.words[1] for each in source.instructions if each.verb == "COPY"]
     files: dict[str, bytes | None] = {}
     for layer in image.layers:
         with tarfile.open(layer.path) as tar:
             for entry in tar:
-                wanted = entry.isfile() and entry.name.startswith(("app/", "usr/local/bin/headrace"))
+                wanted = entry.isfile() and f"/{entry.name}".startswith(("/app/", *copied))
                 opened = tar.extractfile(entry) if wanted else None
                 if opened:
                     files[f"/{entry.name}"] = opened.read()
