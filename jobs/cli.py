@@ -1,5 +1,6 @@
 """The command line: `headrace NOUN VERB --option=value`, made from the jobs themselves."""
 
+import inspect
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -7,12 +8,12 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
-from jobs import catalogue, log, output, settings
+from jobs import catalogue, completion, log, output, settings
 from jobs.errors import JobError, UsageError
 from jobs.job import Job
 
 # Commands of this machine rather than jobs of a pipeline: they start jobs, so no scheduler runs them.
-LOCAL = {"run": "flows.run:run", "doctor": "stack.doctor:doctor"}
+LOCAL = {"run": "flows.run:run", "doctor": "stack.doctor:doctor", "completion": "jobs.completion:completion"}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -95,3 +96,30 @@ def _noun(name: str, jobs: list[Job[..., Any]]) -> App:
     for job in jobs:
         app.command(job.run, name=job.verb)
     return app
+
+
+def completing() -> App:
+    """The application with a mark at each option whose value a service knows, for the shell's script."""
+    app = command_line()
+    for noun in catalogue.nouns():
+        for job in catalogue.jobs_of(noun):
+            marked = {
+                name: option.replace(annotation=Annotated[option.annotation, Parameter(completer=lambda _: None)])
+                if completion.live(noun, name)
+                else option
+                for name, option in job.options.items()
+            }
+            app[noun][job.verb].default_command = _signed(job, list(marked.values()))
+    return app
+
+
+def _signed(job: Job[..., Any], options: list[inspect.Parameter]) -> Callable[..., object]:
+    """The job's function with other annotations."""
+
+    def run(*args: Any, **kwargs: Any) -> object:
+        return job.run(*args, **kwargs)
+
+    run.__doc__, run.__name__ = job.run.__doc__, job.verb
+    run.__annotations__ = {each.name: each.annotation for each in options}
+    vars(run)["__signature__"] = inspect.Signature(options)
+    return run

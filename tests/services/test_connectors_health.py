@@ -83,6 +83,8 @@ def bench(stack: Copy, tmp_path: Path) -> Iterator[Bench]:
     mine.rest.delete(f"/connectors/{mine.name}")
     mine.rest.close()
     mine.admin.delete_topics([mine.name])[mine.name].exception()
+    group = f"connect-{mine.name}"
+    mine.admin.delete_consumer_groups([group])[group].exception()
 
 
 def sink(bench: Bench, **more: object) -> Config:
