@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 
 import pytest
 
@@ -38,7 +39,7 @@ def test_a_command_of_the_readme_works(stack: Copy, command: str) -> None:
 
 
 def test_uv_runs_the_command_line() -> None:
-    done = run("uv", "run", "headrace", "--version")
+    done = run(shutil.which("uv") or ".cache/uv/bin/uv", "run", "headrace", "--version")
 
     assert done.returncode == 0, done.stderr
 
