@@ -24,7 +24,7 @@ class DeadLetter:
         origin: Where it was: `topic/partition/offset`, or `table/id` of a row.
         reason: Why it could not be processed.
         value: What it was; None is a tombstone.
-        entry: The ledger entry of silver that was being written, by its id.
+        entry: The number of the ledger entry of silver that was being written.
     """
 
     origin: str

@@ -180,7 +180,7 @@ def _silver(silver: Layer, bronze: Layer, counts: dict[str, int], rules: dataset
 
 def _letters(topic: str, silver: Layer, dead: int) -> Check:
     """The dead letters of this topic's records that a finished clean-up wrote."""
-    written = {entry.id for entry in silver.entries}
+    written = {str(entry.sequence) for entry in silver.entries}
     found = sum(1 for each in dlq.letters(dlq.topic_of(topic)) if each.entry in written)
     return Check("dead letters on the topic", dead, found)
 

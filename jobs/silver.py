@@ -101,7 +101,7 @@ def bury(dead: DataFrame, topic: str, entry: Entry) -> None:
     headers = {
         dlq.REASON: F.col("reason"),
         dlq.RUN: F.lit(entry.run),
-        dlq.ENTRY: F.lit(entry.id),
+        dlq.ENTRY: F.lit(str(entry.sequence)),  # of two at once, the last to write may not be the one to commit
         dlq.KEY: F.col("key"),
         dlq.NULL: F.when(F.col("value").isNull(), "true"),
     }
