@@ -64,7 +64,7 @@ class Brokers:
 def launch(file: Path, log: Path) -> subprocess.Popen[bytes]:
     """Start one Kafka node as the stack does."""
     command = [
-        *(str(java()), "-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss512k"),
+        *(str(java()), "-Xms64m", "-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss512k"),
         *(f"-Dlog4j2.configurationFile={STACK}/log4j2.properties", "-cp", f"{jars.home()}/kafka/*", "kafka.Kafka"),
     ]
     with log.open("ab") as out:
