@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.services.brokers import Brokers
 from tests.services.copies import Copy
 
 
@@ -23,3 +24,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
     finally:
         ended = copy.make("down")
     assert ended.returncode == 0, ended.stderr
+
+
+@pytest.fixture(scope="session")
+def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
+    """Three brokers and three controllers of the tests' own; whoever ends one starts it again."""
+    three = Brokers(tmp_path_factory.mktemp("three"), 33000, 3)
+    try:
+        three.up()
+        yield three
+    finally:
+        three.down()

@@ -55,7 +55,8 @@ def brokers(client: AdminClient, up: Iterable[int]) -> dict[int, dict[str, str]]
     Raises:
         JobError: The cluster refuses to say.
     """
-    return {int(name): found for name, found in _configs(client, ResourceType.BROKER, map(str, up)).items()}
+    # One broker a request: each answers for itself.
+    return {each: _configs(client, ResourceType.BROKER, [str(each)])[str(each)] for each in up}
 
 
 def quorum(wire: Any) -> tuple[int, list[Member], list[Member]]:

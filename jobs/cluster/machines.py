@@ -128,4 +128,4 @@ def size(amount: float) -> str:
 
 
 def _left(left: timedelta) -> str:
-    return f"{left.days} days left" if left > timedelta(0) else f"expired {-left.days} days ago"
+    return f"{left.days} days left" if left > timedelta(0) else f"expired {-left // timedelta(days=1)} days ago"

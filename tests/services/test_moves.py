@@ -11,7 +11,6 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -25,17 +24,6 @@ from tests.services.copies import ROOT, Copy, run
 
 ROUNDS = int(os.environ.get("CHAOS", "3"))
 RATE = "replication.throttled"
-
-
-@pytest.fixture(scope="module")
-def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
-    """Three brokers and three controllers of these tests' own."""
-    three = Brokers(tmp_path_factory.mktemp("three"), 33000, 3)
-    try:
-        three.up()
-        yield three
-    finally:
-        three.down()
 
 
 @pytest.fixture
