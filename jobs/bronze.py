@@ -12,6 +12,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from jobs import kafka, settings, windows
 from jobs.errors import JobError
+from jobs.groups import actual as groups
 from jobs.job import job
 from jobs.lake import Entry, Table
 from jobs.spark import session
@@ -62,7 +63,8 @@ def load(
     spark = session("bronze-load")
     table = Table(spark, f"bronze/{topic}")
     ledger = table.ledger()
-    todo = windows.since(topic, _position(ledger, topic, topic_id, available), available)
+    position = _position(ledger, topic, topic_id, available)
+    todo = windows.since(topic, position, available)
     lost = windows.expired(todo, available)
     if lost and ledger and on_expired == "fail":
         raise JobError(
@@ -74,10 +76,12 @@ def load(
     gone = windows.missing(todo, available)
     todo = windows.clip(todo, available)
     if not todo:
+        _tell(topic, position)
         return Loaded(table.name, 0, 0, lost, [])
     entry = Entry(len(ledger) + 1, windows=todo, topic_id=topic_id, expired=gone)
     log.info("entry %d: %d offsets", entry.sequence, sum(each.offsets for each in todo))
     written = table.commit(records(spark, todo).withColumn("load", F.lit(entry.sequence)), entry)
+    _tell(topic, position | {each.partition: each.end for each in todo})
     return Loaded(table.name, entry.sequence, written.rows, lost, todo)
 
 
@@ -122,6 +126,14 @@ def records(spark: SparkSession, todo: list[Window]) -> DataFrame:
         .load()
         .select("key", "value", "headers", "topic", "partition", "offset", "timestamp")
     )
+
+
+def _tell(topic: str, position: dict[int, int]) -> None:
+    """Say how far the table is where everybody looks: as the group `bronze-TOPIC`. What counts is the ledger."""
+    try:
+        groups.place(f"bronze-{topic}", topic, position)
+    except JobError as error:
+        log.warning("groups lag will not see how far this is: %s", error)
 
 
 def _position(ledger: list[Entry], topic: str, topic_id: str, available: dict[int, tuple[int, int]]) -> dict[int, int]:

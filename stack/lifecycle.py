@@ -83,7 +83,7 @@ def _refuse_taken_ports(layout: Layout) -> None:
     if taken:
         raise JobError(
             "; ".join(taken) + "; nothing was started",
-            hint=f"make up PORTS={31000 if layout.base != 31000 else 41000} STATE={layout.state}-2",
+            hint=f"make up PORTS={31000 if layout.base != 31000 else 20000} STATE={layout.state}-2",
         )
 
 

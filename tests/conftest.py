@@ -29,7 +29,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
 @pytest.fixture(scope="session")
 def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
     """Three brokers and three controllers of the tests' own; whoever ends one starts it again."""
-    three = Brokers(tmp_path_factory.mktemp("three"), 33000, 3)
+    three = Brokers(tmp_path_factory.mktemp("three"), 27000, 3)
     try:
         three.up()
         yield three

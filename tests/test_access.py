@@ -30,6 +30,8 @@ def test_no_job_may_touch_all_topics_but_to_look() -> None:
 
 def test_who_runs_a_job_may_do_what_it_does_to_these_topics() -> None:
     assert said(User(name="a", runs=["bronze load", "silver clean"], topics=["x", "y"])) == [
+        "READ group bronze-x",
+        "READ group bronze-y",
         "READ topic x",
         "WRITE topic x.dlq",
         "READ topic y",
@@ -113,6 +115,7 @@ def test_the_declared_pipeline_has_the_least_that_it_needs() -> None:
     users = access.derived(load(Path("messages/access.yaml")))
     assert sorted(map(str, users["headrace-messages"].rights)) == [
         "DESCRIBE topic messages",
+        "READ group bronze-messages",
         "READ group headrace",
         "READ topic messages",
         "READ topic messages.dlq",

@@ -62,7 +62,7 @@ def test_a_lag_is_judged_by_the_time_that_is_left(age: float, kept: float, max_a
 def test_a_lag_is_said_in_units_for_people() -> None:
     said = judge(found(place(next=5, age=90 * 60), members=0), HOUR)
     assert said.check == "lag of g in t"
-    assert said.detail == "5 records, the oldest 1.5 h old, 6.9 d until it is lost, nobody reads"
+    assert said.detail == "5 records, the oldest 1.5 h old, 6.9 d until it is lost, no members now"
 
 
 @pytest.mark.parametrize(

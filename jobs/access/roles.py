@@ -57,7 +57,7 @@ HISTORY = (*topic("_connect-status", "READ"), Right("group", "headrace-connector
 LAG = (*topic("*", "DESCRIBE", "DESCRIBE_CONFIGS"), Right("group", "*", "DESCRIBE"), *cluster("DESCRIBE"))
 
 ROLES: dict[str, tuple[Right, ...]] = {
-    "bronze load": topic("{topic}", "READ"),
+    "bronze load": (*topic("{topic}", "READ"), Right("group", "bronze-{topic}", "READ")),
     "silver clean": topic("{topic}.dlq", "WRITE"),
     "gold build": (),
     "ledger verify": topic("{topic}", "DESCRIBE"),

@@ -64,7 +64,11 @@ def look(
         # Why it can't be used may be that a certificate has expired, which a client's error says less plainly.
         yield from _certificates(map(_address, said.bootstrap_servers.split(",")), expiry_days)
         return
-    cluster = kafka.answer(client.describe_cluster(request_timeout=kafka.REQUEST), "describe the cluster")
+    try:
+        cluster = kafka.answer(client.describe_cluster(request_timeout=kafka.REQUEST), "describe the cluster")
+    except JobError as error:  # brokers answer, but no controller: an election, or a majority of them is gone
+        yield Finding("controllers", "fail", str(error), "start the missing controllers")
+        return
     up = sorted(node.id for node in cluster.nodes)
     yield Finding("reachable", "ok", f"through {said.bootstrap_servers}")
     yield health.identity(cluster.cluster_id or "", cluster_id)

@@ -106,7 +106,7 @@ def judge(found: Lag, margin: float, max_age: float = 0) -> Finding:
     if found.until_loss is not None:
         detail += f", {said(found.until_loss)} until it is lost"
     if not found.members:
-        detail += ", nobody reads"
+        detail += ", no members now"
     fix = f"start what reads as {found.group}, or raise retention.ms of {found.topic} and headrace topics apply"
     if found.expired:
         gone = f"{found.expired:,} records were deleted unread; {detail}"

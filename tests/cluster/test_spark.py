@@ -134,10 +134,17 @@ def test_executors_are_pods_and_the_table_is_the_same(topic: Topic, lake: str, t
         assert pod["spec"]["automountServiceAccountToken"] is False
     eventually(lambda: not executors(driver))
 
+    def verified(**environment: str) -> dict[str, Any]:
+        """The books, after the rest of the chain has run here."""
+        for step in ("silver", "gold"):
+            done = topic.stack.headrace(*topic.words(step), **environment)
+            assert done.returncode == 0, done.stderr
+        done = topic.stack.headrace("ledger", "verify", f"--topic={topic.name}", **environment)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
     topic.do("bronze")
-    here = topic.do("verify")
-    there = topic.stack.headrace("ledger", "verify", f"--topic={topic.name}", LAKE_URI=str(tmp_path))
-    assert there.returncode == 0, there.stderr
-    scaled = json.loads(there.stdout)
+    here, scaled = verified(), verified(LAKE_URI=str(tmp_path))
     assert scaled["hashes"] == here["hashes"]
-    assert scaled["counts"] == here["counts"] == {"bronze": RECORDS, "offsets": RECORDS, "holes": 0}
+    assert scaled["counts"] == here["counts"]
+    assert {"bronze": RECORDS, "offsets": RECORDS, "holes": 0}.items() <= here["counts"].items()

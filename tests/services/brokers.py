@@ -45,8 +45,12 @@ class Brokers:
         self.nodes[name] = launch(self.layout.state / f"kafka/{name}.properties", self.layout.logs / f"{name}.log")
 
     def wait(self, *, seconds: float = 120) -> None:
-        """Wait until every broker is in the metadata, and leads what it should."""
-        await_brokers({"bootstrap.servers": self.layout.brokers}, self.layout.nodes, seconds=seconds)
+        """Wait until every broker answers and is in the metadata: one that was killed stays there for a while."""
+        for number in range(1, self.layout.nodes + 1):
+            address = {"bootstrap.servers": self.layout.address(f"kafka-{number}")}
+            await_brokers(address, self.layout.nodes, seconds=seconds)
+        ended = {name: node.returncode for name, node in self.nodes.items() if node.poll() is not None}
+        assert not ended, f"{ended}: see {self.layout.logs}"
 
     def kill(self, name: str) -> None:
         """End one node as a crash does."""

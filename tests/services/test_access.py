@@ -56,7 +56,7 @@ TOPICS = "topics:\n" + "".join(f"  - name: {name}\n" for name in ("events", "eve
 
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
-    broker = Secure(tmp_path_factory.mktemp("secure"), 34500)
+    broker = Secure(tmp_path_factory.mktemp("secure"), 24500)
     try:
         broker.up()
         yield broker

@@ -14,7 +14,7 @@ from tests.services.secure import ADMIN, Secure
 
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
-    broker = Secure(tmp_path_factory.mktemp("check-secure"), 36500)
+    broker = Secure(tmp_path_factory.mktemp("check-secure"), 26500)
     try:
         broker.up()
         yield broker

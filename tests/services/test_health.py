@@ -34,7 +34,8 @@ def topic(stack: Copy) -> Iterator[str]:
     reader.close()
     yield name
     admin.delete_topics([name])[name].result()
-    admin.delete_consumer_groups([name])[name].exception()
+    for group in (name, f"bronze-{name}"):
+        admin.delete_consumer_groups([group])[group].exception()
 
 
 def rows(done: subprocess.CompletedProcess[str], status: int = 0) -> Any:
@@ -51,6 +52,17 @@ def test_lag_is_in_records_in_seconds_and_until_loss(stack: Copy, topic: str) ->
     assert rows(late, 4)[0]["group"] == topic
     assert f"lag of {topic} in {topic}: 6 records" in json.loads(late.stderr.splitlines()[-1])["error"]
     assert stack.headrace("groups", "lag", topic, "--margin=soon").returncode == 2
+
+
+def test_how_far_a_table_is_behind_its_topic_is_seen_as_a_groups_lag(stack: Copy, topic: str) -> None:
+    assert rows(stack.headrace("bronze", "load", "--topic", topic))["rows"] == 10
+    [lag] = rows(stack.headrace("groups", "lag", f"bronze-{topic}"))
+    assert (lag["topic"], lag["records"], lag["until_loss"]) == (topic, 0, None)
+    producer = Producer({"bootstrap.servers": stack.env["KAFKA_BOOTSTRAP_SERVERS"]})
+    producer.produce(topic, b"one more")
+    assert producer.flush(30) == 0
+    [lag] = rows(stack.headrace("groups", "lag", f"bronze-{topic}"))
+    assert (lag["records"], 14000 < lag["until_loss"] <= 14400) == (1, True)
 
 
 def test_records_that_were_deleted_unread_are_unhealthy(stack: Copy, topic: str) -> None:

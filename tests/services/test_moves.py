@@ -170,8 +170,7 @@ def test_a_move_is_slow_killed_and_taken_up(three: Copy, servers: str, tmp_path:
     write(file, name, 3)
     killed = start(three, file, "--throttle=400000")
     assert killed.stderr
-    while "replication_factor of topic" not in killed.stderr.readline():
-        pass
+    assert any("replication_factor of topic" in line for line in killed.stderr), killed.wait()
     until = time.monotonic() + 20
     while not marks(servers, [f"{name}-0"]):
         assert time.monotonic() < until
