@@ -47,8 +47,9 @@ class Brokers:
     def wait(self, *, seconds: float = 120) -> None:
         """Wait until every broker answers and is in the metadata: one that was killed stays there for a while."""
         for number in range(1, self.layout.nodes + 1):
-            address = {"bootstrap.servers": self.layout.address(f"kafka-{number}")}
-            await_brokers(address, self.layout.nodes, seconds=seconds)
+            await_brokers(
+                {"bootstrap.servers": self.layout.address(f"kafka-{number}")}, self.layout.nodes, seconds=seconds
+            )
         ended = {name: node.returncode for name, node in self.nodes.items() if node.poll() is not None}
         assert not ended, f"{ended}: see {self.layout.logs}"
 
