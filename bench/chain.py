@@ -37,7 +37,8 @@ def fill() -> str:
     name = f"chain-{uuid4().hex[:8]}"
     config = {"bootstrap.servers": settings.load(settings.Kafka).bootstrap_servers, "linger.ms": 20}
     topics = [NewTopic(name, 6, 1), NewTopic(f"{name}.dlq", 1, 1)]
-    for made in AdminClient(config).create_topics(topics).values():
+    client = AdminClient(config)  # ends its requests when nobody holds it
+    for made in client.create_topics(topics).values():
         made.result()
     producer = Producer(config)
     for number in range(COUNT):
