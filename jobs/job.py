@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import Parameter, getdoc, signature
-from typing import Generic, ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeVar, get_type_hints
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,7 +48,9 @@ class Job(Generic[P, R]):
     @property
     def options(self) -> dict[str, Parameter]:
         """Its parameters, which mean the same wherever it is run."""
-        return dict(signature(self.run, eval_str=True).parameters)
+        known = signature(self.run, eval_str=True).parameters
+        types = get_type_hints(self.run)  # without what is for the command line alone, such as a short name
+        return {name: option.replace(annotation=types[name]) for name, option in known.items()}
 
     @property
     def summary(self) -> str:

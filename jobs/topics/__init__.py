@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from jobs import kafka
 from jobs.errors import JobError, PendingError, UsageError
@@ -17,13 +20,18 @@ from jobs.topics.difference import remaining
 
 
 @job("jobs", memory="128Mi", retries=2, minutes=5, needs=("kafka",))
-def plan(file: Path = Path("messages/topics.yaml"), *, fail_on_changes: bool = False, save: str = "") -> Plan:
+def plan(
+    file: Path = Path("messages/topics.yaml"),
+    *,
+    fail_on_changes: bool = False,
+    save: Annotated[str, Parameter(alias="-o")] = "",
+) -> Plan:
     """Show what `topics apply` would do, as the cluster itself judges it.
 
     Args:
         file: The topics as declared: a path, or one under HEADRACE_DECLARED.
         fail_on_changes: Exit with status 3 when there is something to do.
-        save: Also write the plan to this file, for `topics apply --plan`.
+        save: Also write the plan to this file, `NAME.json`, for `topics apply NAME.json`.
 
     Raises:
         JobError: The file asks for what cannot be done, or the cluster refuses it.
@@ -36,7 +44,7 @@ def plan(file: Path = Path("messages/topics.yaml"), *, fail_on_changes: bool = F
     if fail_on_changes and found.changes:
         raise PendingError(
             f"{len(found.changes)} topics differ from {found.file}",
-            hint=f"headrace topics apply {f'--plan={save}' if save else file}",
+            hint=f"headrace topics apply {save or file}",
             result=found,
         )
     return found
@@ -46,7 +54,6 @@ def plan(file: Path = Path("messages/topics.yaml"), *, fail_on_changes: bool = F
 def apply(
     file: Path = Path("messages/topics.yaml"),
     *,
-    plan: str = "",
     dry_run: bool = False,
     throttle: int = 50_000_000,
     lock_timeout: float = 60,
@@ -56,9 +63,8 @@ def apply(
     Run twice, killed and run again, or run by two at once, it leaves the same topics. It deletes none.
 
     Args:
-        file: The topics as declared: a path, or one under HEADRACE_DECLARED.
-        plan: Do what this file says, which `topics plan --save` wrote, rather than what `file` declares; refused when
-            the cluster has changed since.
+        file: The topics as declared: a path, or one under HEADRACE_DECLARED. Or `NAME.json`, which `topics plan --save`
+            wrote: exactly that is done, and refused when the cluster has changed since.
         dry_run: Let the cluster judge every change, and make none.
         throttle: When replicas move, how many bytes a second a broker may copy; 0 for no limit.
         lock_timeout: How long to wait for somebody else who is changing the cluster, in seconds.
@@ -68,7 +74,7 @@ def apply(
             else is changing the cluster for longer than `lock_timeout`.
     """
     client = kafka.admin()
-    first, look = planning.as_saved(client, Path(plan)) if plan else planning.as_declared(client, load(file))
+    first, look = planning.as_saved(client, file) if planning.saved(file) else planning.as_declared(client, load(file))
     if dry_run or not first.changes:
         return first
     with held(client, "topics apply", lock_timeout) as lock:

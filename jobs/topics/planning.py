@@ -14,6 +14,11 @@ from jobs.topics.declared import Topics
 from jobs.topics.difference import diff, remaining, stale
 
 
+def saved(path: Path) -> bool:
+    """Whether a file is a saved plan, not a declaration: its name says so."""
+    return path.suffix == ".json"
+
+
 def as_declared(client: AdminClient, source: File[Topics]) -> tuple[Plan, Callable[[], Plan]]:
     """What a file asks for, and how to ask again what of it is left."""
     declared = source.value.resolved()
@@ -22,16 +27,16 @@ def as_declared(client: AdminClient, source: File[Topics]) -> tuple[Plan, Callab
 
 def as_saved(client: AdminClient, path: Path) -> tuple[Plan, Callable[[], Plan]]:
     """What a saved plan asks for, and how to ask again what of it is left, while the cluster is as it was."""
-    saved = _saved(path)
+    plan = _saved(path)
 
     def look() -> Plan:
-        there = actual.read(client, [each.topic for each in saved.changes], ids=True)
-        if why := stale(saved, actual.cluster(client)[0], there):
+        there = actual.read(client, [each.topic for each in plan.changes], ids=True)
+        if why := stale(plan, actual.cluster(client)[0], there):
             raise JobError(
                 f"the plan is stale: {'; '.join(why)}",
                 hint=f"headrace topics plan --save={path}, read it, and apply that",
             )
-        return remaining(saved, there)
+        return remaining(plan, there)
 
     first = look()
     actual.make(client, first, validate_only=True)
@@ -55,7 +60,13 @@ def judged(client: AdminClient, source: File[Topics]) -> Plan:
 
 
 def save(client: AdminClient, found: Plan, path: Path) -> Plan:
-    """Write a plan to a file, with what it was made from."""
+    """Write a plan to a file, with what it was made from.
+
+    Raises:
+        UsageError: The file's name does not say that it is a plan.
+    """
+    if not saved(path):
+        raise UsageError(f"a plan is a file NAME.json, not {path}", hint=f"headrace topics plan -o {path}.json")
     found = found.model_copy(update={"basis": basis(client, found)})
     path.write_text(found.model_dump_json(indent=1, exclude={"create", "change"}) + "\n", encoding="utf-8")
     return found

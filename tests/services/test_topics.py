@@ -192,11 +192,11 @@ def read_with(servers: dict[str, str], topic: str, count: int, *, group: str, re
 
 def test_a_saved_plan_is_done_exactly(stack: Copy, file: Path, name: str, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
-    assert answer(stack.headrace("topics", "plan", str(file), f"--save={plan}"))["create"] == 1
+    assert answer(stack.headrace("topics", "plan", str(file), "-o", str(plan)))["create"] == 1
     write(file, name, topics=2, partitions=5)
-    done = answer(stack.headrace("topics", "apply", str(file), f"--plan={plan}"))
+    done = answer(stack.headrace("topics", "apply", str(plan)))
     assert [(each["topic"], each["settings"][0]["after"]) for each in done["changes"]] == [(f"{name}-0", "2")]
-    again = answer(stack.headrace("topics", "apply", f"--plan={plan}"))
+    again = answer(stack.headrace("topics", "apply", str(plan)))
     assert (again["changes"], again["applied"]) == ([], False)
 
 
@@ -206,9 +206,9 @@ def test_a_stale_plan_is_refused_and_says_why(stack: Copy, file: Path, name: str
     plan = tmp_path / "plan.json"
     pending = stack.headrace("topics", "plan", str(file), f"--save={plan}", "--fail-on-changes")
     assert pending.returncode == 3
-    assert f"next: headrace topics apply --plan={plan}" in pending.stderr
+    assert f"next: headrace topics apply {plan}" in pending.stderr
     answer(stack.headrace("topics", "apply", str(write(tmp_path / "other.yaml", name, configs="retention.ms: 80000"))))
-    stale = stack.headrace("topics", "apply", f"--plan={plan}")
+    stale = stack.headrace("topics", "apply", str(plan))
     assert stale.returncode == 1
     assert f"topic {name}-0: retention.ms was 60000 and is 80000 now (the plan makes it 70000)" in stale.stderr
     assert answer(stack.headrace("topics", "plan", str(file)))["create"] == 1, "nothing of it was done"
@@ -216,10 +216,11 @@ def test_a_stale_plan_is_refused_and_says_why(stack: Copy, file: Path, name: str
 
 def test_what_is_no_plan_is_a_usage_error(stack: Copy, tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
-    assert "no plan" in stack.headrace("topics", "apply", f"--plan={path}").stderr
+    assert "no plan" in stack.headrace("topics", "apply", str(path)).stderr
     path.write_text('{"x": 1}')
-    wrong = stack.headrace("topics", "apply", f"--plan={path}")
+    wrong = stack.headrace("topics", "apply", str(path))
     assert (wrong.returncode, "is not a plan" in wrong.stderr) == (2, True)
+    assert stack.headrace("topics", "plan", "-o", str(tmp_path / "plan.yaml")).returncode == 2
 
 
 def test_more_partitions_warn_of_keys_and_groups(stack: Copy, file: Path, name: str) -> None:
