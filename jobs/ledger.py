@@ -85,7 +85,7 @@ def verify(topic: str, *, dataset: datasets.Name = "messages", queue: str = "") 
     checks += _silver(silver, bronze, counts, rules)
     if all(first == 0 for first, _ in kafka.watermarks(dlq.topic_of(topic)).values()):  # none has expired
         checks.append(_letters(topic, silver, counts["dead"]))
-    checks += _gold(gold, silver, counts)
+    checks += _gold(gold, silver, counts, rules)
     if queue:
         checks += _exported(gold.table, Table(spark, f"exports/{queue}"), counts)
     hashes = {layer.table.name: layer.hash for layer in (bronze, silver, gold)}
@@ -185,8 +185,8 @@ def _letters(topic: str, silver: Layer, dead: int) -> Check:
     return Check("dead letters on the topic", dead, found)
 
 
-def _gold(gold: Layer, silver: Layer, counts: dict[str, int]) -> list[Check]:
-    gold.look(events=F.sum("events"))
+def _gold(gold: Layer, silver: Layer, counts: dict[str, int], rules: datasets.Dataset) -> list[Check]:
+    gold.look(events=F.sum(rules.TOTAL))
     counts["gold"] = gold.found["rows"]
     return [
         Check("gold: entries of silver included", len(silver.entries), gold.entries[-1].through),

@@ -57,6 +57,15 @@ class Kafka(BaseSettings):
         return {f"kafka.{name}": value for name, value in java.items()}
 
 
+class Replay(BaseSettings):
+    """Where and how fast events are sent, by the names that producers usually read."""
+
+    topic: str = Field("", validation_alias=AliasChoices("KAFKA_TOPIC", "TOPIC"))
+    rate: float = Field(0, validation_alias="MSG_RATE")
+    burst_prob: float = Field(0, validation_alias="BURST_PROB")
+    burst_power: float = Field(1.5, validation_alias="BURST_POWER")
+
+
 class Connect(BaseSettings):
     """Where Kafka Connect's REST interface is, and the topic in which it keeps states (its `status.storage.topic`)."""
 

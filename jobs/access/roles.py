@@ -63,6 +63,7 @@ ROLES: dict[str, tuple[Right, ...]] = {
     "ledger verify": topic("{topic}", "DESCRIBE"),
     "dlq list": (*topic("{topic}", "READ"), *topic("{topic}.dlq", "READ"), GROUP),
     "sqs export": topic("{topic}", "DESCRIBE"),
+    "replay send": (*topic("{topic}", "READ", "WRITE"), GROUP),  # it reads the end, to go on from there
     "cluster check": (
         *LOOK,
         *topic("headrace.canary", "CREATE", "READ", "WRITE"),

@@ -1,11 +1,12 @@
 """Schema and rules of each kind of event: functions from DataFrame to DataFrame, without I/O."""
 
 from importlib import import_module
-from typing import Literal, Protocol, cast
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
-from pyspark.sql import DataFrame
+if TYPE_CHECKING:  # generators of events live here too, and run where there is no Spark
+    from pyspark.sql import DataFrame
 
-Name = Literal["messages"]
+Name = Literal["messages", "vehicles"]
 
 
 class Dataset(Protocol):
@@ -17,11 +18,14 @@ class Dataset(Protocol):
     PERIOD: str
     """The column, in silver and gold, by which gold is built anew."""
 
-    def parse(self, bronze: DataFrame) -> DataFrame:
+    TOTAL: str
+    """The column of gold that counts the events of silver."""
+
+    def parse(self, bronze: "DataFrame") -> "DataFrame":
         """The columns of silver, and `reason`: why the record is none, or null."""
         ...
 
-    def build(self, silver: DataFrame) -> DataFrame:
+    def build(self, silver: "DataFrame") -> "DataFrame":
         """The rows of gold for whole periods of silver."""
         ...
 

@@ -14,6 +14,7 @@ SCHEMA = (
 )
 KEY = ("chat_id", "message_id")
 PERIOD = "day"
+TOTAL = "events"
 LAST_SECOND = 253_402_300_799  # of the year 9999; Spark refuses later timestamps and ends the whole job
 
 

@@ -1,0 +1,117 @@
+"""Events and their times follow from a seed alone, and what is there already is left out."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from zlib import crc32
+
+import pytest
+
+from jobs.datasets import events
+from jobs.datasets.events import vehicles
+from jobs.errors import UsageError
+from jobs.replay.pacing import LARGEST, Lateness, Pace, schedule
+from jobs.replay.sources import Generated, lines
+
+
+def test_an_event_follows_from_its_seed_and_number_wherever_one_begins() -> None:
+    whole = [*vehicles.events(7, range(5000))]
+
+    assert [*vehicles.events(7, range(4990, 5000))] == whole[4990:]
+    assert whole != [*vehicles.events(8, range(5000))]
+    assert [events.number_of(value, 7) for _, value in whole] == [*range(5000)]
+    assert events.number_of(whole[0][1], 8) is None
+    assert events.number_of(None, 7) is None
+    assert events.number_of(b'{"event_id":"7-x"}', 7) is None
+
+
+def test_events_of_vehicles_are_what_their_rules_ask_for() -> None:
+    for key, value in vehicles.events(1, range(0, 200_000, 997)):
+        event = json.loads(value)
+        assert event["vehicle_id"] == key.decode()
+        assert 0 <= event["battery"] <= 100
+        assert -90 <= event["latitude"] <= 90
+        assert event["speed"] >= 0
+        assert 180 <= len(key) + len(value) <= 200
+
+
+@pytest.mark.parametrize("prob, power", [(0, 1.5), (0.01, 1.1), (0.3, 2)])
+def test_a_schedule_keeps_its_rate_and_is_the_same_for_the_same_seed(prob: float, power: float) -> None:
+    pace = Pace(1000, prob, power)
+    slots = [*schedule(pace, 3, 20_000)]
+
+    assert slots == [*schedule(pace, 3, 20_000)]
+    assert sum(size for _, size in slots) == 20_000
+    assert all(before <= after for (before, _), (after, _) in pairwise(slots))
+    assert slots[-1][0] + slots[-1][1] / 1000 == pytest.approx(20)
+    assert max(size for _, size in slots) <= 1000 * LARGEST
+    if prob:
+        assert slots != [*schedule(pace, 4, 20_000)]
+        assert max(size for _, size in slots) > 1
+
+
+def test_a_smaller_power_makes_larger_bursts() -> None:
+    largest = [max(size for _, size in schedule(Pace(10_000, 0.01, power), 1, 100_000)) for power in (1.1, 2, 4)]
+
+    assert largest == sorted(largest, reverse=True)
+    assert largest[0] > 10 * largest[2]
+
+
+@pytest.mark.parametrize("first", [1, 700, 19_999])
+def test_a_schedule_goes_on_in_the_middle_where_it_would_have_been(first: int) -> None:
+    pace = Pace(1000, 0.05, 1.2)
+    rest = [*schedule(pace, 3, 20_000, first)]
+
+    assert sum(size for _, size in rest) == 20_000 - first
+    assert rest[1:] == [*schedule(pace, 3, 20_000)][-len(rest) + 1 :][: len(rest) - 1]
+
+
+@pytest.mark.parametrize("wrong", [{"rate": -2}, {"burst_prob": 1.1}, {"burst_power": 1.09}])
+def test_a_pace_that_cannot_be_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(UsageError):
+        Pace(**wrong)
+
+
+def test_lateness_has_percentiles() -> None:
+    late = Lateness()
+    late.add(-1, 90)
+    late.add(0.002, 9)
+    late.add(0.5, 1)
+
+    assert late.percentile(0.5) == pytest.approx(0.1)
+    assert late.percentile(0.99) == pytest.approx(2.1)
+    assert late.percentile(1) == pytest.approx(500)
+    assert Lateness().percentile(0.99) == 0
+
+
+def test_what_a_partition_has_is_not_sent_again() -> None:
+    source = Generated(vehicles, 1, 2000)
+    whole = [*source.records(6, {})]
+    done = {3: 1500, 0: 10}
+
+    rest = [*source.records(6, done)]
+
+    assert [number for number, _ in whole] == [*range(2000)]
+    assert all(record["partition"] == crc32(record["key"]) % 6 for _, record in whole)
+    assert rest == [(number, each) for number, each in whole if number > done.get(each["partition"], -1)]
+    assert [*source.records(6, dict.fromkeys(range(6), 1999))] == []
+
+
+def test_lines_of_a_file_have_the_key_they_are_told_to(tmp_path: Path) -> None:
+    file = tmp_path / "events"
+    file.write_bytes(b'{"id": "a"}\r\nnonsense\n{"id": 7}')
+    records = [record for _, record in lines(file, "id", -1).records(3, {})]
+
+    assert [record["key"] for record in records] == [b"a", None, b"7"]
+    assert [record["value"] for record in records] == [b'{"id": "a"}', b"nonsense", b'{"id": 7}']
+    assert lines(file, "", -1).count == 3
+    assert lines(file, "", 2).count == 2
+    file.write_bytes(b"other")
+    assert lines(file, "", -1).name != records[0]["headers"][0][1].decode().partition("/")[0]
+
+
+def test_a_dataset_without_a_generator_and_a_file_that_is_not_there_are_said() -> None:
+    with pytest.raises(UsageError, match="no generator"):
+        events.named("messages")
+    with pytest.raises(UsageError, match="nowhere"):
+        lines(Path("nowhere"), "", -1)
