@@ -2,8 +2,9 @@
 
 import pytest
 
+from jobs.plans import Setting
 from jobs.topics.assign import assign
-from jobs.topics.changes import THROTTLED, Actual, Basis, Plan, Setting
+from jobs.topics.changes import THROTTLED, Actual, Basis, Plan
 from jobs.topics.declared import Topic, Topics
 from jobs.topics.difference import diff, remaining, stale
 from jobs.topics.impact import growth

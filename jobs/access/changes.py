@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, computed_field
 from rich.markup import escape
 
+from jobs import plans
 from jobs.access.roles import Right
 
 
@@ -27,59 +27,30 @@ class Holder:
     outdated: bool = False
 
 
-class Change(BaseModel):
+class Change(plans.Change):
     """One thing that is given to a user, or taken from it; a password is never part of it."""
-
-    model_config = ConfigDict(frozen=True)
 
     user: str
     kind: Literal["right", "quota", "password"]
-    action: Literal["create", "change", "delete"]
     what: str
     before: str | None = None
     after: str | None = None
 
 
-class Plan(BaseModel):
+class Plan(plans.Plan[Change]):
     """All that must be done to make the cluster's users match the file."""
-
-    model_config = ConfigDict(frozen=True)
-
-    file: str
-    declared: int
-    changes: tuple[Change, ...]
-    applied: bool = False
-
-    @computed_field
-    @property
-    def create(self) -> int:
-        """How many things are given."""
-        return sum(each.action == "create" for each in self.changes)
-
-    @computed_field
-    @property
-    def change(self) -> int:
-        """How many are altered."""
-        return sum(each.action == "change" for each in self.changes)
-
-    @computed_field
-    @property
-    def delete(self) -> int:
-        """How many are taken away."""
-        return sum(each.action == "delete" for each in self.changes)
 
     def text(self) -> str:
         """The plan as terraform would print it."""
         if not self.changes:
             return f"no changes: {self.declared} users are as {escape(self.file)} declares them"
-        signs = {"create": "[green]+[/green]", "change": "[yellow]~[/yellow]", "delete": "[red]-[/red]"}
         lines: list[str] = []
         for name in dict.fromkeys(each.user for each in self.changes):
             lines.append(f"User:{escape(name)}")
-            lines += [f"  {signs[each.action]} {escape(_said(each))}" for each in self.changes if each.user == name]
-        said = ("created", "changed", "deleted") if self.applied else ("to create", "to change", "to delete")
-        counts = (self.create, self.change, self.delete)
-        return "\n".join([*lines, ", ".join(f"{n} {what}" for n, what in zip(counts, said, strict=True))])
+            lines += [
+                f"  {plans.SIGNS[each.action]} {escape(_said(each))}" for each in self.changes if each.user == name
+            ]
+        return "\n".join([*lines, self.summary()])
 
 
 def diff(declared: Mapping[str, Holder], actual: Mapping[str, Holder], file: str = "") -> Plan:

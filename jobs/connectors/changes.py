@@ -1,56 +1,24 @@
 """The difference between declared and actual connectors: pure."""
 
 from collections.abc import Mapping
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, computed_field
 from rich.markup import escape
 
+from jobs import plans
 from jobs.connectors.rules import hidden
+from jobs.plans import Setting
 
 
-class Frozen(BaseModel):
-    """A value that can be saved and read again."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-class Setting(Frozen):
-    """One setting, before and after; None is not set. What is secret is hidden."""
-
-    name: str
-    before: str | None
-    after: str | None
-
-
-class Change(Frozen):
-    """What must be done to one connector."""
+class Change(plans.Change):
+    """What must be done to one connector; what is secret is hidden."""
 
     connector: str
-    action: Literal["create", "change"]
     settings: tuple[Setting, ...] = ()
     state: Setting | None = None
 
 
-class Plan(Frozen):
+class Plan(plans.Plan[Change]):
     """All that must be done to make Connect match the file. Nothing is ever deleted."""
-
-    file: str
-    declared: int
-    changes: tuple[Change, ...]
-    applied: bool = False
-
-    @computed_field
-    @property
-    def create(self) -> int:
-        """How many connectors are made."""
-        return sum(change.action == "create" for change in self.changes)
-
-    @computed_field
-    @property
-    def change(self) -> int:
-        """How many connectors are altered."""
-        return sum(change.action == "change" for change in self.changes)
 
     def text(self) -> str:
         """The plan as terraform would print it."""
@@ -59,13 +27,11 @@ class Plan(Frozen):
         lines: list[str] = []
         for change in self.changes:
             new = change.action == "create"
-            sign = "[green]+[/green]" if new else "[yellow]~[/yellow]"
-            lines.append(f"{sign} {escape(change.connector)}")
+            lines.append(f"{plans.SIGNS[change.action]} {escape(change.connector)}")
             for each in (*change.settings, *filter(None, [change.state])):
                 before, after = each.before or "(unset)", each.after or "(unset)"
                 lines.append(f"    {escape(each.name)}: {escape(after if new else f'{before} -> {after}')}")
-        said = "created, {} changed, 0 deleted" if self.applied else "to create, {} to change, 0 to delete"
-        return "\n".join([*lines, f"{self.create} {said.format(self.change)}"])
+        return "\n".join([*lines, self.summary()])
 
 
 def diff(

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, computed_field
 from rich.markup import escape
+
+from jobs import plans
+from jobs.plans import Frozen, Setting
 
 THROTTLED = ("leader.replication.throttled.replicas", "follower.replication.throttled.replicas")
 """Settings that mark a topic while its replicas are copied slowly."""
@@ -43,25 +45,10 @@ class Actual:
         return sorted({len(each) for each in self.replicas})
 
 
-class Frozen(BaseModel):
-    """A value that can be saved and read again."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Setting(Frozen):
-    """One setting, before and after; None is the broker's default."""
-
-    name: str
-    before: str | None
-    after: str | None
-
-
-class Change(Frozen):
+class Change(plans.Change):
     """What must be done to one topic. Settings without a dot are the topic's shape, not its configuration."""
 
     topic: str
-    action: Literal["create", "change"]
     settings: tuple[Setting, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -94,29 +81,11 @@ class Basis(Frozen):
     topics: dict[str, str]
 
 
-class Plan(BaseModel):
-    """All that must be done, and all that is refused, to make the cluster match the file."""
+class Plan(plans.Plan[Change]):
+    """All that must be done, and all that is refused, to make the cluster match the file. Nothing is ever deleted."""
 
-    model_config = ConfigDict(frozen=True)
-
-    file: str
-    declared: int
-    changes: tuple[Change, ...]
     refused: tuple[Refusal, ...] = ()
-    applied: bool = False
     basis: Basis | None = None
-
-    @computed_field
-    @property
-    def create(self) -> int:
-        """How many topics are made."""
-        return sum(change.action == "create" for change in self.changes)
-
-    @computed_field
-    @property
-    def change(self) -> int:
-        """How many topics are altered."""
-        return sum(change.action == "change" for change in self.changes)
 
     @property
     def moves(self) -> dict[str, int]:
@@ -142,14 +111,11 @@ class Plan(BaseModel):
         lines += [f"[red]! {escape(each.topic)}: {escape(each.why)}[/red]" for each in self.refused]
         if not lines:
             return f"no changes: {self.declared} topics are as {escape(self.file)} declares them"
-        said = "{} created, {} changed" if self.applied else "{} to create, {} to change"
-        lines.append(said.format(self.create, self.change) + ", 0 to delete")
-        return "\n".join(lines)
+        return "\n".join([*lines, self.summary()])
 
 
 def _lines(change: Change) -> Iterator[str]:
-    sign, colour = {"create": ("+", "green"), "change": ("~", "yellow")}[change.action]
-    yield f"[{colour}]{sign}[/{colour}] {escape(change.topic)}"
+    yield f"{plans.SIGNS[change.action]} {escape(change.topic)}"
     for each in change.settings:
         after = "default" if each.after is None else each.after
         step = after if change.action == "create" else f"{each.before or 'default'} -> {after}"

@@ -16,8 +16,9 @@ from jobs import kafka
 from jobs.errors import JobError, UsageError
 from jobs.kafka.groups import Group, reading
 from jobs.kafka.wire import wire
+from jobs.plans import Setting
 from jobs.topics import actual, throttle
-from jobs.topics.changes import Actual, Change, Plan, Setting
+from jobs.topics.changes import Actual, Change, Plan
 from jobs.topics.declared import Topic
 from jobs.topics.snapshots import Snapshot, name
 

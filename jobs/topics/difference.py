@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from jobs.topics.changes import THROTTLED, Actual, Change, Plan, Refusal, Setting
+from jobs.plans import Setting
+from jobs.topics.changes import THROTTLED, Actual, Change, Plan, Refusal
 from jobs.topics.declared import Topic
 
 LOSSY = ("retention.ms", "retention.bytes")

@@ -68,7 +68,7 @@ def save(client: AdminClient, found: Plan, path: Path) -> Plan:
     if not saved(path):
         raise UsageError(f"a plan is a file NAME.json, not {path}", hint=f"headrace topics plan -o {path}.json")
     found = found.model_copy(update={"basis": basis(client, found)})
-    path.write_text(found.model_dump_json(indent=1, exclude={"create", "change"}) + "\n", encoding="utf-8")
+    path.write_text(found.model_dump_json(indent=1, exclude={"create", "change", "delete"}) + "\n", encoding="utf-8")
     return found
 
 
