@@ -180,9 +180,9 @@ def _silver(silver: Layer, bronze: Layer, counts: dict[str, int], rules: dataset
 
 def _letters(topic: str, silver: Layer, dead: int) -> Check:
     """The dead letters of this topic's records that a finished clean-up wrote."""
-    written = {str(entry.sequence) for entry in silver.entries}
-    found = sum(1 for each in dlq.letters(dlq.topic_of(topic)) if each.entry in written)
-    return Check("dead letters on the topic", dead, found)
+    written = [entry.sequence for entry in silver.entries]
+    with dlq.index(dlq.topic_of(topic)) as letters:
+        return Check("dead letters on the topic", dead, letters.of_entries(written))
 
 
 def _gold(gold: Layer, silver: Layer, counts: dict[str, int], rules: datasets.Dataset) -> list[Check]:

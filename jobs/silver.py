@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 
 from jobs import datasets, dlq, settings
+from jobs.dlq import columns, stored
 from jobs.errors import DeadLetterError
 from jobs.job import job
 from jobs.lake import Entry, Table, included
@@ -57,12 +58,13 @@ def clean(topic: str, dataset: datasets.Name, *, max_dead_letters: int = -1) -> 
     rules = datasets.named(dataset)
     new = F.col("load").between(done + 1, len(below))
     parsed = rules.parse(bronze.read().where(new))
-    records, dead = parsed.agg(F.count("*"), F.count("reason")).collect()[0]
+    large = F.max(F.when(F.col("reason").isNotNull(), columns.size()))
+    records, dead, largest = parsed.agg(F.count("*"), F.count("reason"), large).collect()[0]
     counts = {"records": records, "dead": dead}
     entry = Entry(len(ledger) + 1, through=len(below), below=below[-1].id, counts=counts)
     if dead:
         log.warning("%d of %d records go to %s", dead, records, dlq.topic_of(topic))
-        bury(parsed.where("reason IS NOT NULL"), topic, entry)
+        bury(parsed.where("reason IS NOT NULL"), topic, entry, largest)
     fresh = events(parsed, rules.KEY, silver.read() if ledger else None)
     rows = silver.commit(fresh.withColumn("load", F.lit(entry.sequence)), entry).rows
     result = Cleaned(silver.name, entry.sequence, records, rows, records - dead - rows, dead)
@@ -93,31 +95,28 @@ def events(parsed: DataFrame, key: tuple[str, ...], known: DataFrame | None) -> 
     return first.join(known.select(*key), on=[*key], how="left_anti") if known else first
 
 
-def bury(dead: DataFrame, topic: str, entry: Entry) -> None:
+def bury(dead: DataFrame, topic: str, entry: Entry, largest: int) -> None:
     """Write records to the dead letters of `topic`: the same record twice has the same key.
 
-    A record without a value gets an empty one and says so in a header: in a compacted topic no value is a deletion.
+    A value that the topic can't take goes to the lake, and its letter says where.
+
+    Args:
+        dead: Rows of bronze with `reason`.
+        topic: Where they were.
+        entry: The ledger entry that is being written.
+        largest: The bytes of the largest letter.
     """
-    headers = {
-        dlq.REASON: F.col("reason"),
-        dlq.RUN: F.lit(entry.run),
-        dlq.ENTRY: F.lit(str(entry.sequence)),  # of two at once, the last to write may not be the one to commit
-        dlq.KEY: F.col("key"),
-        dlq.NULL: F.when(F.col("value").isNull(), "true"),
-    }
+    limit = dlq.limit(dlq.topic_of(topic))
+    too_large = (columns.size() > limit) & F.col("value").isNotNull()
+    if largest > limit:
+        stored.keep_all(dead.sparkSession, topic, dead.where(too_large).select("value"))
+    letters = dead.withColumn("stored", F.when(too_large, stored.table(topic)))
     (
-        dead.select(
-            F.concat_ws("/", *ORIGIN).cast("binary").alias("key"),
-            F.coalesce("value", F.lit("").cast("binary")).alias("value"),
-            F.array(
-                *(
-                    F.struct(F.lit(name).alias("key"), value.cast("binary").alias("value"))
-                    for name, value in headers.items()
-                )
-            ).alias("headers"),
-        )
+        columns.encode(letters, run=entry.run, entry=entry.sequence)
         .write.format("kafka")
         .options(**settings.load(settings.Kafka).spark())
+        .option("kafka.max.request.size", str(max(limit, 1 << 20)))
+        .option("kafka.buffer.memory", str(max(2 * limit, 32 << 20)))
         .option("includeHeaders", "true")
         .option("topic", dlq.topic_of(topic))
         .save()

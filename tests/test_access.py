@@ -33,8 +33,10 @@ def test_who_runs_a_job_may_do_what_it_does_to_these_topics() -> None:
         "READ group bronze-x",
         "READ group bronze-y",
         "READ topic x",
+        "DESCRIBE_CONFIGS topic x.dlq",
         "WRITE topic x.dlq",
         "READ topic y",
+        "DESCRIBE_CONFIGS topic y.dlq",
         "WRITE topic y.dlq",
     ]
     applies = said(User(name="a", runs=["topics apply"], declares=["topics.yaml"]), ("t",))
@@ -115,6 +117,7 @@ def test_the_declared_pipeline_has_the_least_that_it_needs() -> None:
     users = access.derived(load(Path("messages/access.yaml")))
     assert sorted(map(str, users["headrace-messages"].rights)) == [
         "DESCRIBE topic messages",
+        "DESCRIBE_CONFIGS topic messages.dlq",
         "READ group bronze-messages",
         "READ group headrace",
         "READ topic messages",

@@ -53,16 +53,17 @@ MOVES = cluster("ALTER", "ALTER_CONFIGS", "DESCRIBE_CONFIGS")
 """What moving replicas takes besides. Kafka's ALTER on the cluster also lets its holder give rights and passwords to
 anyone, so `topics apply` alone does not have it."""
 
+BURY = topic("{topic}.dlq", "WRITE", "DESCRIBE_CONFIGS")  # what it takes of one letter is in its settings
 HISTORY = (*topic("_connect-status", "READ"), Right("group", "headrace-connectors", "READ"))
 LAG = (*topic("*", "DESCRIBE", "DESCRIBE_CONFIGS"), Right("group", "*", "DESCRIBE"), *cluster("DESCRIBE"))
 
 ROLES: dict[str, tuple[Right, ...]] = {
     "bronze load": (*topic("{topic}", "READ"), Right("group", "bronze-{topic}", "READ")),
-    "silver clean": topic("{topic}.dlq", "WRITE"),
+    "silver clean": BURY,
     "gold build": (),
     "ledger verify": topic("{topic}", "DESCRIBE"),
     "dlq list": (*topic("{topic}", "READ"), *topic("{topic}.dlq", "READ"), GROUP),
-    "sqs export": topic("{topic}", "DESCRIBE"),
+    "sqs export": (*topic("{topic}", "DESCRIBE"), *BURY),
     "replay send": (*topic("{topic}", "READ", "WRITE"), GROUP),  # it reads the end, to go on from there
     "cluster check": (
         *LOOK,

@@ -16,7 +16,9 @@ class Record:
     value: bytes | None
     key: bytes | None = None
     partition: int = -1
-    headers: list[tuple[str, bytes]] | None = None
+    headers: list[tuple[str, bytes | None]] | None = None
+    timestamp: int = 0
+    """In epoch milliseconds; 0 is now."""
 
 
 @dataclass
@@ -61,6 +63,7 @@ class Sender:
                     record.key,
                     record.partition,
                     headers=list(record.headers) if record.headers else None,
+                    timestamp=record.timestamp,
                     on_delivery=self._delivered,
                 )
                 break
