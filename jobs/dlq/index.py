@@ -20,7 +20,7 @@ CREATE TABLE marks (origin TEXT PRIMARY KEY, target TEXT) WITHOUT ROWID;
 """
 LETTER = """
 INSERT INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET reason = excluded.reason,
-entry = excluded.entry, attempt = excluded.attempt, place = excluded.place, spot = excluded.spot, time = excluded.time
+entry = CASE excluded.entry WHEN '' THEN entry ELSE excluded.entry END, attempt = excluded.attempt, place = excluded.place, spot = excluded.spot, time = excluded.time
 """
 MARK = "INSERT INTO marks VALUES (?, ?) ON CONFLICT DO NOTHING"
 MATCHES = "(:reason = '' OR reason = :reason OR reason GLOB :reason)"
