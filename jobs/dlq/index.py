@@ -19,9 +19,10 @@ CREATE TABLE letters (origin TEXT PRIMARY KEY, reason TEXT, entry TEXT, attempt 
 CREATE TABLE marks (origin TEXT PRIMARY KEY, target TEXT) WITHOUT ROWID;
 """
 LETTER = """
-INSERT INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET reason = excluded.reason,
-entry = CASE excluded.entry WHEN '' THEN entry ELSE excluded.entry END, attempt = excluded.attempt, place = excluded.place, spot = excluded.spot, time = excluded.time
-"""
+INSERT INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+reason = excluded.reason, entry = CASE excluded.entry WHEN '' THEN entry ELSE excluded.entry END,
+attempt = excluded.attempt, place = excluded.place, spot = excluded.spot, time = excluded.time
+"""  # an export's letter of the same record does not hide silver's
 MARK = "INSERT INTO marks VALUES (?, ?) ON CONFLICT DO NOTHING"
 MATCHES = "(:reason = '' OR reason = :reason OR reason GLOB :reason)"
 OPEN = "NOT EXISTS (SELECT 1 FROM marks WHERE marks.origin = letters.origin)"
