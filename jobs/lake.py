@@ -36,6 +36,7 @@ class Entry:
         windows: What it took from the topic (bronze).
         topic_id: Which topic that was: a topic made again has another id (bronze).
         expired: What the topic no longer held when it was to be taken (bronze).
+        skipped: What lay before a range and was left for later (bronze).
         through: The last entry of the layer below that is included (silver, gold).
         below: The `id` of that entry: a layer made anew has others.
         counts: What became of the records that did not become rows.
@@ -48,6 +49,7 @@ class Entry:
     windows: list[Window] = field(default_factory=list[Window])
     topic_id: str = ""
     expired: list[Window] = field(default_factory=list[Window])
+    skipped: list[Window] = field(default_factory=list[Window])
     through: int = 0
     below: str = ""
     counts: dict[str, int] = field(default_factory=dict[str, int])

@@ -9,6 +9,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F  # noqa: N812
 
 from jobs import datasets, dlq, kafka, settings, sqs, windows
+from jobs.bronze import skipped
 from jobs.errors import UnhealthyError
 from jobs.job import job
 from jobs.lake import Entry, Table
@@ -140,11 +141,13 @@ def _bronze(bronze: Layer, counts: dict[str, int], available: dict[int, tuple[in
     bronze.look(unique=F.count_distinct("topic", "partition", "offset"))
     taken = [window for entry in bronze.entries for window in entry.windows]
     gone = [window for entry in bronze.entries for window in entry.expired]
+    later = skipped(bronze.entries)
     ends = {window.partition: window.end for window in sorted([*taken, *gone])}
     rows = counts["bronze"] = bronze.found["rows"]
     counts["offsets"] = sum(window.offsets for window in taken)
     counts["holes"] = counts["offsets"] - rows
     counts["expired"] = sum(window.offsets for window in gone)
+    counts["skipped"] = sum(window.offsets for window in later)
     counts["behind"] = sum(end - ends.get(each, first) for each, (first, end) in available.items())
     ahead = [each for each, end in ends.items() if end > available.get(each, (0, 0))[1]]
     return [
@@ -152,7 +155,7 @@ def _bronze(bronze: Layer, counts: dict[str, int], available: dict[int, tuple[in
             "bronze: read from this topic, by its id", [topic_id], sorted({each.topic_id for each in bronze.entries})
         ),
         Check("bronze: partitions loaded beyond the topic's end", [], ahead),
-        Check("bronze: breaks between windows", [], windows.overlaps_and_gaps([*taken, *gone])),
+        Check("bronze: breaks between windows", [], windows.overlaps_and_gaps([*taken, *gone, *later])),
         Check("bronze: rows by the ledger", bronze.written, rows),
         Check("bronze: distinct (topic, partition, offset)", rows, bronze.found["unique"]),
     ]

@@ -1,6 +1,7 @@
-"""Lengths of time, as people write and read them: pure."""
+"""Lengths of time and moments, as people write and read them."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 from jobs.errors import UsageError
 
@@ -25,3 +26,18 @@ def said(length: float) -> str:
         if length >= unit:
             return f"{length / unit:.1f} {name}".replace(".0 ", " ")
     return f"{length:.0f} s"
+
+
+def moment(text: str) -> datetime:
+    """A moment in UTC: ISO 8601 such as 2026-01-01T10:00 (UTC unless it says another zone), or 6h for so long ago.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if re.fullmatch(r"\d+(?:\.\d+)?[smhdw]", text.strip()):
+        return datetime.now(UTC) - timedelta(seconds=seconds(text))
+    try:
+        given = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(f"{text!r} is no moment: write it as 2026-01-01T10:00, or 6h for so long ago") from None
+    return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)

@@ -58,6 +58,7 @@ HISTORY = (*topic("_connect-status", "READ"), Right("group", "headrace-connector
 LAG = (*topic("*", "DESCRIBE", "DESCRIBE_CONFIGS"), Right("group", "*", "DESCRIBE"), *cluster("DESCRIBE"))
 
 ROLES: dict[str, tuple[Right, ...]] = {
+    "windows list": topic("{topic}", "DESCRIBE"),
     "bronze load": (*topic("{topic}", "READ"), Right("group", "bronze-{topic}", "READ")),
     "silver clean": BURY,
     "gold build": (),

@@ -2,7 +2,7 @@
 
 from jobs.kafka.client import HINT, PATIENCE, REQUEST, admin, answer, consumer, failed, producer, reason
 from jobs.kafka.delivery import Deliveries, Record, Sender, produce, sending
-from jobs.kafka.offsets import describe, records, topic_id, watermarks
+from jobs.kafka.offsets import describe, offsets_at, records, topic_id, watermarks
 
 __all__ = [
     "HINT",
@@ -16,6 +16,7 @@ __all__ = [
     "consumer",
     "describe",
     "failed",
+    "offsets_at",
     "produce",
     "producer",
     "reason",

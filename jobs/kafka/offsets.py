@@ -5,6 +5,7 @@
 
 import difflib
 from collections.abc import Generator
+from datetime import datetime
 from typing import Any
 
 from confluent_kafka import (
@@ -36,6 +37,25 @@ def watermarks(topic: str, *, client: AdminClient | None = None) -> dict[int, tu
     asking = f"ask for the offsets of {topic}"
     return {
         each.partition: (answer(earliest[each], asking).offset, answer(latest[each], asking).offset)
+        for each in partitions
+    }
+
+
+def offsets_at(topic: str, at: datetime, *, client: AdminClient | None = None) -> dict[int, int]:
+    """The offset of the first record at or after a moment, by partition; the end of those that have none yet.
+
+    Raises:
+        JobError: There is no such topic, or the cluster cannot be reached.
+    """
+    client = admin() if client is None else client
+    partitions = [TopicPartition(topic, each.id) for each in describe(topic, client=client).partitions]
+    milliseconds = max(0, int(at.timestamp() * 1000))
+    found = _list(client, dict.fromkeys(partitions, OffsetSpec.for_timestamp(milliseconds)))
+    ends = _list(client, dict.fromkeys(partitions, OffsetSpec.latest()))
+    asking = f"ask for the offsets of {topic} at {at:%Y-%m-%dT%H:%M:%SZ}"
+    offsets = {each.partition: answer(found[each], asking).offset for each in partitions}
+    return {
+        each.partition: offsets[each.partition] if offsets[each.partition] >= 0 else answer(ends[each], asking).offset
         for each in partitions
     }
 
