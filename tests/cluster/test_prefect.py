@@ -110,10 +110,10 @@ def template() -> Iterator[str]:
     script = """
 import sys, time
 print("{{inputs.parameters.word}}")
-time.sleep({"slow": 300}.get("{{inputs.parameters.word}}", 0))
+time.sleep({"slow": 300, "brief": 20}.get("{{inputs.parameters.word}}", 0))
 sys.exit("it broke" if "{{inputs.parameters.word}}" == "broken" else 0)
 """
-    choices = {"name": "word", "value": "fine", "enum": ["fine", "broken", "slow"]}
+    choices = {"name": "word", "value": "fine", "enum": ["fine", "broken", "brief", "slow"]}
     say = {
         "name": "say",
         "inputs": {"parameters": [{"name": "word"}]},
@@ -155,6 +155,11 @@ sys.exit("it broke" if "{{inputs.parameters.word}}" == "broken" else 0)
 def workflows(run: str) -> list[dict[str, Any]]:
     """The Workflows that a flow run submitted."""
     return kube.get("workflows", "-n", NAMESPACE, "-l", f"{submission.RUN}={run}")["items"]
+
+
+def running(run: str) -> list[dict[str, Any]]:
+    """Those of them that run."""
+    return [each for each in workflows(run) if each.get("status", {}).get("phase") == "Running"]
 
 
 def job(run: str) -> dict[str, Any]:
@@ -199,14 +204,13 @@ def test_a_bad_parameter_is_refused_before_anything_is_submitted(
     unknown, wrong = [server.ended(run) for run in runs]
 
     assert f"WorkflowTemplate {template} has no parameter wrod; it has: word" in unknown["message"]
-    assert f"word of WorkflowTemplate {template} is loud, not fine or broken or slow" in wrong["message"]
+    assert f"word of WorkflowTemplate {template} is loud, not fine or broken or brief or slow" in wrong["message"]
     assert [workflows(run) for run in runs] == [[], []]
 
 
 def test_a_cancelled_flow_run_ends_its_workflow(server: Server, deployment: str, template: str) -> None:
     run = server.start(deployment, template=template, arguments={"word": "slow"})
-    running = lambda: [w for w in workflows(run) if w.get("status", {}).get("phase") == "Running"]  # noqa: E731
-    eventually(running, seconds=120)
+    eventually(lambda: running(run), seconds=120)
     server.post(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
 
     assert server.ended(run)["type"] == "CANCELLED"
@@ -217,9 +221,10 @@ def test_a_cancelled_flow_run_ends_its_workflow(server: Server, deployment: str,
 
 def test_a_flow_run_that_lost_its_pod_finds_its_workflow(server: Server, deployment: str, template: str) -> None:
     """The second try is of the same flow run, so it waits for the same Workflow."""
-    run = server.start(deployment, template=template, arguments={"word": "fine"})
-    assert server.ended(run)["type"] == "COMPLETED"
-    (first,) = workflows(run)
+    run = server.start(deployment, template=template, arguments={"word": "brief"})
+    first, *_ = eventually(lambda: running(run), seconds=120)
+    kube.kubectl("delete", "pod", "-n", NAMESPACE, "-l", f"prefect.io/flow-run-id={run}", "--grace-period=0", "--force")
+    eventually(lambda: server.get(f"/flow_runs/{run}")["state"]["type"] in FINAL, seconds=120)
     server.post(f"/flow_runs/{run}/set_state", {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": True})
     again = lambda: (found := server.get(f"/flow_runs/{run}"))["run_count"] == 2 and found["state"]["type"] in FINAL  # noqa: E731
 
