@@ -17,8 +17,9 @@ from prefect.futures import PrefectFuture, wait
 from prefect.states import Completed
 from prefect.tasks import Task, exponential_backoff
 
-from flows import command, conditions, dag
+from flows import command, conditions, dag, record
 from flows.command import CommandError, Outcome
+from flows.record import Recorder
 from jobs.errors import VERDICTS, JobError, UsageError
 
 Future = PrefectFuture[Outcome]
@@ -50,19 +51,32 @@ class RunError(Exception):
         self.run = run
 
 
-def as_flow(workflow: WorkflowTemplate) -> Flow[..., Run]:
+def rendered(workflow: WorkflowTemplate) -> argo.WorkflowTemplate:
+    """The workflow as it is written into its manifest."""
+    return cast(argo.WorkflowTemplate, workflow.build())
+
+
+def as_flow(workflow: WorkflowTemplate, before: record.Record | None = None) -> Flow[..., Run]:
     """The Prefect flow that runs `workflow` on this machine; its parameters are the workflow's.
+
+    Args:
+        workflow: What to run.
+        before: A run of it that did not succeed: what succeeded in it is not run again.
 
     Raises:
         JobError: The workflow uses something that the local run doesn't support.
     """
-    model = cast(argo.WorkflowTemplate, workflow.build())
+    model = rendered(workflow)
     steps, handler = dag.steps(model), dag.exit_handler(model)
     declared = dag.parameters(model)
+    kept = record.keep(steps, before) if before else {}
 
     def body(**given: str) -> Run:
+        run = _run_name()
+        begins = record.again(before, kept) if before else record.begun(model, run, given)
         with command.ended_with_this_process():
-            return walk(steps, handler, {f"workflow.parameters.{key}": given[key] for key in given})
+            scope = {"workflow.name": run} | {f"workflow.parameters.{key}": given[key] for key in given}
+            return walk(steps, handler, scope, Notes(Recorder(begins), kept))
 
     body.__doc__ = _doc(model)
     vars(body)["__signature__"] = inspect.Signature(
@@ -72,27 +86,39 @@ def as_flow(workflow: WorkflowTemplate) -> Flow[..., Run]:
         ]
     )
     name = str(workflow.name)
-    return flow(name=name, flow_run_name=lambda: f"{name}-{uuid.uuid4().hex[:5]}")(body)
+    return flow(name=name, flow_run_name=lambda: before.run if before else f"{name}-{uuid.uuid4().hex[:5]}")(body)
 
 
-def walk(steps: list[dag.Step], handler: dag.Step | None, scope: dict[str, str]) -> Run:
+@dataclass(frozen=True)
+class Notes:
+    """What a walk writes down, and what an earlier one did.
+
+    Args:
+        recorder: Keeps run.json.
+        kept: The outcomes that are taken as they are.
+    """
+
+    recorder: Recorder
+    kept: Mapping[str, Outcome]
+
+
+def walk(steps: list[dag.Step], handler: dag.Step | None, scope: dict[str, str], notes: Notes) -> Run:
     """Run the steps in the order of their dependencies, then the exit handler.
 
     Args:
         steps: The tasks, each after those that it depends on.
         handler: What runs last, however the rest ended.
         scope: What tags stand for.
+        notes: What to write down, and what is done already.
 
     Raises:
         RunError: A step failed.
     """
     begun = time.monotonic()
-    name = _run_name()
-    scope = {**scope, "workflow.name": name}
     futures: dict[str, list[Future]] = {}
     for step in steps:
         before = {each: futures[each] for each in step.after}
-        futures[step.name] = [_submit(each, scope, before) for each in _spread(step, scope, before)]
+        futures[step.name] = [_submit(each, scope, before, notes) for each in _spread(step, scope, before)]
     wait([future for group in futures.values() for future in group])
     outcomes = [_ended(future) for group in futures.values() for future in group]
     failed = [each for each in outcomes if each.status == "Failed"]
@@ -100,10 +126,11 @@ def walk(steps: list[dag.Step], handler: dag.Step | None, scope: dict[str, str])
     if handler:
         failures = [{"displayName": each.name, "message": each.message} for each in failed]
         end = {"workflow.status": status, "workflow.failures": json.dumps(json.dumps(failures))}
-        last = _submit(handler, {**scope, **end}, {})
+        last = _submit(handler, {**scope, **end}, {}, notes)
         wait([last])
         outcomes.append(_ended(last))
-    run = Run(name, status, time.monotonic() - begun, outcomes)
+    run = Run(scope["workflow.name"], status, time.monotonic() - begun, outcomes)
+    notes.recorder.finish(status)
     if status == "Failed":
         raise RunError(run)
     return run
@@ -136,19 +163,31 @@ def _spread(step: dag.Step, scope: dict[str, str], before: Mapping[str, list[Fut
     return step.each({**scope, **_results(ended.values())})
 
 
-def _submit(step: dag.Step, scope: dict[str, str], before: Mapping[str, list[Future]]) -> Future:
+def _submit(step: dag.Step, scope: dict[str, str], before: Mapping[str, list[Future]], notes: Notes) -> Future:
     given = {name: [allow_failure(future) for future in group] for name, group in before.items()}
-    return _task(step).submit(step, scope, cast(Any, given))
+    return _task(step, notes).submit(step, scope, cast(Any, given))
 
 
-def _task(step: dag.Step) -> Task[..., Any]:
+def _task(step: dag.Step, notes: Notes) -> Task[..., Any]:
+    def perform(step: dag.Step, scope: dict[str, str], before: Mapping[str, list[object]]) -> Outcome | State[Outcome]:
+        if step.name in notes.kept:
+            return Completed(name="Kept", data=notes.kept[step.name])
+        notes.recorder.begin(step.name)
+        try:
+            ended = _perform(step, scope, before)
+        except CommandError as error:
+            notes.recorder.end(error.outcome)
+            raise
+        notes.recorder.end(_as_outcome(ended.data if isinstance(ended, State) else ended))
+        return ended
+
     return task(
         name=step.name,
         task_run_name=lambda: step.name,  # a plain text would be formatted, and an item may hold braces
         retries=step.retries,
         retry_delay_seconds=exponential_backoff(backoff_factor=5) if step.retries else None,
         retry_condition_fn=_may_try_again,
-    )(_perform)
+    )(perform)
 
 
 def _perform(step: dag.Step, scope: dict[str, str], before: Mapping[str, list[object]]) -> Outcome | State[Outcome]:

@@ -3,7 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import httpx
 from cyclopts import Parameter
 
-from jobs.errors import JobError, UsageError
+from jobs.errors import BY_STATUS, JobError, UsageError
 
 if TYPE_CHECKING:
+    from prefect import Flow
+
     from flows.local import Run
 
 
@@ -62,8 +64,7 @@ def run(workflow: str, *, param: Annotated[Sequence[str], Parameter(negative="")
     url = reach_prefect()
     from prefect import Flow  # noqa: PLC0415  # reads the environment when imported
 
-    from flows import pipelines  # noqa: PLC0415
-    from flows.local import RunError  # noqa: PLC0415
+    from flows import pipelines, values  # noqa: PLC0415
 
     known = {name: each for name, each in vars(pipelines).items() if isinstance(each, Flow)}
     if workflow not in known:
@@ -72,17 +73,31 @@ def run(workflow: str, *, param: Annotated[Sequence[str], Parameter(negative="")
             hint=f"headrace run {next(iter(known))}",
         )
     flow = known[workflow]
+    given = parse(workflow, param, [*flow.parameters.properties])
+    values.check(workflow, given)
+    return perform(workflow, flow, given, url)
+
+
+def perform(workflow: str, flow: "Flow[..., Run]", given: Mapping[str, str], url: str) -> Result:
+    """Run a flow, and say how it ended.
+
+    Raises:
+        JobError: A step failed; its exit status is that of the first one that did.
+    """
+    from flows.local import RunError  # noqa: PLC0415
+
     for handler in logging.getLogger().handlers:
         handler.addFilter(_own_or_serious)
-    given = parse(workflow, param, [*flow.parameters.properties])
     try:
         return _result(workflow, flow(**given), url)
     except RunError as error:
-        result = _result(workflow, error.run, url)
-        failed = ", ".join(step.name for step in error.run.steps if step.status == "Failed")
-        again = " ".join(["headrace run", workflow, *(f"--param {each}" for each in param)])
-        hint = f"{again} (it goes on where it stopped), or the log: {url}"
-        raise JobError(f"{error.run.name}: {failed} failed", hint=hint, result=result) from error
+        failed = [step for step in error.run.steps if step.status == "Failed"]
+        kind = BY_STATUS.get(failed[0].exit_status or 1, JobError)
+        raise kind(
+            f"{error.run.name}: {', '.join(step.name for step in failed)} failed",
+            hint=f"headrace retry {error.run.name} (it goes on where it stopped), or the log: {url}",
+            result=_result(workflow, error.run, url),
+        ) from error
 
 
 def parse(workflow: str, given: Sequence[str], known: Sequence[str]) -> dict[str, str]:

@@ -13,7 +13,12 @@ from jobs.errors import JobError, UsageError
 from jobs.job import Job
 
 # Commands of this machine rather than jobs of a pipeline: they start jobs, so no scheduler runs them.
-LOCAL = {"run": "flows.run:run", "doctor": "stack.doctor:doctor", "completion": "jobs.completion:completion"}
+LOCAL = {
+    "run": "flows.run:run",
+    "retry": "flows.retry:retry",
+    "doctor": "stack.doctor:doctor",
+    "completion": "jobs.completion:completion",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -46,3 +46,8 @@ class DeadLetterError(JobError):
 
 VERDICTS = (UsageError.status, PendingError.status, DeadLetterError.status)
 """Statuses that another try cannot change; an unhealthy cluster may recover."""
+
+BY_STATUS: dict[int, type[JobError]] = {
+    each.status: each for each in (JobError, UsageError, PendingError, UnhealthyError, DeadLetterError)
+}
+"""What a status says; a signal, or any other status, is a plain failure."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from pyspark.sql import functions as F  # noqa: N812
 
-from jobs import datasets
+from jobs import datasets, entries
 from jobs.job import job
-from jobs.lake import Entry, Table, included
+from jobs.lake import Entry, Table, fingerprint, included
 from jobs.spark import session
 
 
@@ -30,26 +30,39 @@ class Built:
 
 
 @job("spark", cpu="500m", memory="1Gi", retries=3, minutes=60, needs=("lake", "spark"))
-def build(topic: str, dataset: datasets.Name) -> Built:
+def build(topic: str, dataset: datasets.Name, *, rebuild: bool = False) -> Built:
     """Build the gold table again for every period in which silver has changed.
 
     Args:
         topic: The topic that the tables are named for.
         dataset: Whose rules say what gold holds.
+        rebuild: Make the table anew from all of silver, in one commit: for a dataset whose rules have changed. When
+            silver was made anew, gold is, too.
     """
     spark = session("gold-build")
     silver, gold = Table(spark, f"silver/{topic}"), Table(spark, f"gold/{topic}")
-    below, ledger = silver.ledger(), gold.ledger()
-    done = included(gold.name, ledger, below)
+    history, ledger = silver.history(), gold.ledger()
+    below = entries.entries(history)
+    done = 0 if rebuild else included(gold.name, ledger, below)
     if len(below) == done:
         return Built(gold.name)
+    anew = rebuild or (done > 0 and any(each.anew for each in below[done:]))
     rules = datasets.named(dataset)
-    period = F.col(rules.PERIOD)
-    events = silver.read().where(F.col("load") <= len(below))
-    changed = events.where(F.col("load") > done).select(period.cast("string")).distinct().collect()
+    period = F.col(rules.PERIOD).cast("string")
+    events = silver.read(history[-1].version)
+    changed = events.where(F.col("load") > done).groupBy(period).agg(fingerprint(events.columns)).collect()
     periods = sorted(row[0] for row in changed)
-    entry = Entry(len(ledger) + 1, through=len(below), below=below[-1].id, counts={"periods": len(periods)})
-    rows = rules.build(events.where(period.cast("string").isin(periods)))
+    entry = Entry(
+        len(ledger) + 1,
+        through=len(below),
+        below=below[-1].id,
+        counts={"periods": len(periods)},
+        anew=anew,
+        checksum=entries.checksum(row[1] for row in changed),
+    )
+    rows = rules.build(events if anew else events.where(period.isin(periods)))
+    if ledger and not anew:
+        gold.must_fit(rows, f"headrace gold build --topic={topic} --dataset={dataset} --rebuild")
     matches = ", ".join(f"'{each}'" for each in periods)
     replace = f"CAST({rules.PERIOD} AS STRING) IN ({matches})" if ledger and periods else ""
     written = gold.commit(rows, entry, replace=replace)

@@ -2,20 +2,18 @@
 # pyspark types its rows as unknown:
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-import json
-import os
 import re
-from dataclasses import asdict, dataclass, field
-from typing import Any
-from uuid import uuid4
+from collections.abc import Iterable
 
-from pydantic import TypeAdapter
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
 
-from jobs import settings
-from jobs.errors import JobError
-from jobs.windows import Window
+from jobs import entries, settings
+from jobs.entries import Commit, Entry, included
+from jobs.errors import JobError, UsageError
+
+__all__ = ["Entry", "Table", "fingerprint", "included"]
 
 # The transaction identifier under which every load of a table is numbered.
 APPLICATION = "headrace"
@@ -24,37 +22,7 @@ CONFLICT = re.compile(r"io\.delta\.exceptions\.|DELTA_(CONCURRENT|PROTOCOL_CHANG
 # How Delta says that there is no table; a table that cannot be read is another matter.
 ABSENT = ("DELTA_TABLE_ONLY_OPERATION", "DELTA_MISSING_DELTA_TABLE", "DELTA_TABLE_NOT_FOUND")
 FOREVER = {"delta.logRetentionDuration": "interval 36500 days"}  # the log is the ledger
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of a table's ledger, written in the same commit as the rows it speaks of.
-
-    Args:
-        sequence: Its number: 1, 2, 3 without a hole; also the column `load` of its rows.
-        run: The run of the workflow that wrote it.
-        windows: What it took from the topic (bronze).
-        topic_id: Which topic that was: a topic made again has another id (bronze).
-        expired: What the topic no longer held when it was to be taken (bronze).
-        skipped: What lay before a range and was left for later (bronze).
-        through: The last entry of the layer below that is included (silver, gold).
-        below: The `id` of that entry: a layer made anew has others.
-        counts: What became of the records that did not become rows.
-        rows: How many rows it wrote, as Delta counted them.
-        id: What tells this entry from that of another run which tried the same number.
-    """
-
-    sequence: int
-    run: str = field(default_factory=lambda: os.environ.get("HEADRACE_RUN", "by hand"))
-    windows: list[Window] = field(default_factory=list[Window])
-    topic_id: str = ""
-    expired: list[Window] = field(default_factory=list[Window])
-    skipped: list[Window] = field(default_factory=list[Window])
-    through: int = 0
-    below: str = ""
-    counts: dict[str, int] = field(default_factory=dict[str, int])
-    rows: int = 0
-    id: str = field(default_factory=lambda: uuid4().hex)
+NEWEST = 25  # commits among which a run looks for its own
 
 
 class Table:
@@ -70,31 +38,48 @@ class Table:
         self.name = name
         self.uri = f"{settings.load(settings.Lake).uri.rstrip('/')}/{name}"
 
-    def read(self) -> DataFrame:
-        """Its rows as they are now."""
-        return self.spark.read.format("delta").load(self.uri)
+    @property
+    def sql(self) -> str:
+        """How SQL calls it."""
+        return f"delta.`{self.uri}`"
 
-    def ledger(self) -> list[Entry]:
-        """Its entries, oldest first; none if the table does not exist."""
+    def read(self, version: int | None = None) -> DataFrame:
+        """Its rows as they are now, or as they were at a version."""
+        reader = self.spark.read.format("delta")
+        return (reader if version is None else reader.option("versionAsOf", version)).load(self.uri)
+
+    def history(self, newest: int = 0) -> list[Commit]:
+        """Its commits, oldest first, or only so many of the newest; none if the table does not exist."""
+        limit = f" LIMIT {newest}" if newest else ""
         try:
-            history = self.spark.sql(f"DESCRIBE HISTORY delta.`{self.uri}`")
-            commits = (
-                history.where("userMetadata IS NOT NULL")
-                .orderBy("version")
-                .select("userMetadata", "operationMetrics.numOutputRows")
+            rows = (
+                self.spark.sql(f"DESCRIBE HISTORY {self.sql}{limit}")
+                .select(
+                    "version",
+                    F.unix_millis("timestamp").alias("at"),
+                    "operation",
+                    F.to_json("operationParameters").alias("parameters"),
+                    "userMetadata",
+                    F.coalesce(F.col("operationMetrics.numOutputRows"), F.lit("0")).alias("rows"),
+                    F.coalesce("engineInfo", F.lit("")).alias("engine"),
+                )
                 .collect()
             )
         except PySparkException as error:
             if error.getCondition() in ABSENT:
                 return []
             raise
-        return [_entry(commit[0], int(commit[1] or 0)) for commit in commits]
+        return sorted((_commit(row) for row in rows), key=lambda each: each.version)
+
+    def ledger(self) -> list[Entry]:
+        """Its entries, oldest first; none if the table does not exist."""
+        return entries.entries(self.history())
 
     def commit(self, rows: DataFrame, entry: Entry, *, replace: str = "") -> Entry:
         """Write rows and their entry at once, unless another run took the entry's number first.
 
         Args:
-            rows: What to write; they replace what `replace` matches, or are added.
+            rows: What to write; they replace what `replace` matches, or the whole table (`entry.anew`), or are added.
             entry: The ledger entry: number `n` can be written only once.
             replace: A condition on the table's rows that all new rows meet, too.
 
@@ -107,12 +92,14 @@ class Table:
         options = {
             "txnAppId": APPLICATION,
             "txnVersion": entry.sequence,
-            "userMetadata": json.dumps(asdict(entry)),
+            "userMetadata": entries.dump(entry),
             **FOREVER,
         }
-        writer = rows.write.format("delta").options(**options)
-        mode = writer.mode("overwrite" if replace else "append")
-        if replace:
+        mode = rows.write.format("delta").options(**options)
+        mode = mode.mode("overwrite" if replace or entry.anew else "append")
+        if entry.anew:
+            mode = mode.option("overwriteSchema", "true")
+        elif replace:
             mode = mode.option("replaceWhere", replace)
         try:
             mode.save(self.uri)
@@ -120,32 +107,48 @@ class Table:
             if CONFLICT.search(str(error)):
                 raise _lost(self.name, entry) from error
             raise
-        written = next((each for each in self.ledger() if each.id == entry.id), None)
+        newest = entries.entries(self.history(NEWEST))
+        written = next((each for each in reversed(newest) if each.id == entry.id), None)
         if written is None:
             raise _lost(self.name, entry)
         return written
 
+    def must_fit(self, rows: DataFrame, again: str) -> None:
+        """Refuse rows whose columns are others than the table's: its dataset has changed since.
 
-def included(name: str, ledger: list[Entry], below: list[Entry]) -> int:
-    """The last entry of the layer below that a table includes; 0 if it includes none.
+        Args:
+            rows: What is to be written.
+            again: The command that makes the table anew.
 
-    Raises:
-        JobError: The layer below is not the one that the table was made from.
-    """
-    if not ledger:
-        return 0
-    last = ledger[-1]
-    if last.through > len(below) or (last.below and below[last.through - 1].id != last.below):
-        raise JobError(
-            f"{name} was made from a table that is no longer there: entry {last.through} below it is another one",
-            hint=f"move {name} away too, and run the job again",
+        Raises:
+            UsageError: A column is new, gone, or of another type; nothing was written.
+        """
+        has, writes = ({each.name: each.dataType.simpleString() for each in of.schema} for of in (self.read(), rows))
+        differs = (
+            [f"+ {name} {kind}" for name, kind in writes.items() if name not in has]
+            + [f"- {name}" for name in has if name not in writes]
+            + [f"~ {name} {has[name]} -> {kind}" for name, kind in writes.items() if has.get(name, kind) != kind]
         )
-    return last.through
+        if differs:
+            raise UsageError(
+                f"{self.name} has other columns than its dataset writes now: {', '.join(differs)}", hint=again
+            )
 
 
-def _entry(metadata: str, rows: int) -> Entry:
-    given: dict[str, Any] = json.loads(metadata)
-    return TypeAdapter(Entry).validate_python({**given, "rows": rows})
+def fingerprint(columns: Iterable[str], *, where: Column | None = None) -> Column:
+    """A hash of all rows, or of those that meet `where`, whatever their order: a number of 64 bits with a sign.
+
+    It is the XOR of the rows' own hashes, so that of two sets of rows is the XOR of theirs; no rows have 0.
+    """
+    hashed = F.xxhash64(*sorted(columns))
+    return F.coalesce(F.bit_xor(hashed if where is None else F.when(where, hashed)), F.lit(0))
+
+
+def _commit(row: Row) -> Commit:
+    parameters = entries.PARAMETERS.validate_json(row["parameters"] or "{}")
+    return Commit(
+        row["version"], row["at"], row["operation"], parameters, row["userMetadata"], int(row["rows"]), row["engine"]
+    )
 
 
 def _lost(name: str, entry: Entry) -> JobError:

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 
-from jobs import datasets, dlq, settings
+from jobs import datasets, dlq, entries, settings
 from jobs.dlq import columns, stored
 from jobs.errors import DeadLetterError
 from jobs.job import job
-from jobs.lake import Entry, Table, included
+from jobs.lake import Entry, Table, fingerprint, included
 from jobs.spark import session
 
 log = logging.getLogger(__name__)
 ORIGIN = ("topic", "partition", "offset")
+COLUMNS = ("key", "value", "headers", *ORIGIN, "timestamp")  # of bronze, as they came
 
 
 @dataclass(frozen=True)
@@ -41,31 +42,44 @@ class Cleaned:
 
 
 @job("spark", cpu="500m", memory="1Gi", retries=3, minutes=60, needs=("kafka", "lake", "spark"))
-def clean(topic: str, dataset: datasets.Name, *, max_dead_letters: int = -1) -> Cleaned:
+def clean(topic: str, dataset: datasets.Name, *, max_dead_letters: int = -1, rebuild: bool = False) -> Cleaned:
     """Parse, validate and de-duplicate what is new in bronze; dead letters go to `TOPIC.dlq`.
 
     Args:
         topic: The topic that bronze was loaded from.
         dataset: Whose rules the records must keep.
         max_dead_letters: End with status 5 when there are more in this run; -1 is no limit.
+        rebuild: Make the table anew from all of bronze, in one commit: for a dataset whose rules have changed.
     """
     spark = session("silver-clean")
     bronze, silver = Table(spark, f"bronze/{topic}"), Table(spark, f"silver/{topic}")
-    below, ledger = bronze.ledger(), silver.ledger()
-    done = included(silver.name, ledger, below)
+    history, ledger = bronze.history(), silver.ledger()
+    below = entries.entries(history)
+    done = 0 if rebuild else included(silver.name, ledger, below)
     if len(below) == done:
         return Cleaned(silver.name)
     rules = datasets.named(dataset)
     new = F.col("load").between(done + 1, len(below))
-    parsed = rules.parse(bronze.read().where(new))
+    parsed = rules.parse(bronze.read(history[-1].version).where(new))
+    known = silver.read() if ledger and not rebuild else None
+    if known is not None:
+        again = f"headrace silver clean --topic={topic} --dataset={dataset} --rebuild"
+        silver.must_fit(events(parsed, rules.KEY, known).withColumn("load", F.lit(1)), again)
     large = F.max(F.when(F.col("reason").isNotNull(), columns.size()))
-    records, dead, largest = parsed.agg(F.count("*"), F.count("reason"), large).collect()[0]
-    counts = {"records": records, "dead": dead}
-    entry = Entry(len(ledger) + 1, through=len(below), below=below[-1].id, counts=counts)
+    found = parsed.agg(F.count("*"), F.count("reason"), large, fingerprint(COLUMNS)).collect()[0]
+    records, dead, largest, read = found
+    entry = Entry(
+        len(ledger) + 1,
+        through=len(below),
+        below=below[-1].id,
+        counts={"records": records, "dead": dead},
+        anew=rebuild,
+        checksum=entries.checksum([read]),
+    )
     if dead:
         log.warning("%d of %d records go to %s", dead, records, dlq.topic_of(topic))
         bury(parsed.where("reason IS NOT NULL"), topic, entry, largest)
-    fresh = events(parsed, rules.KEY, silver.read() if ledger else None)
+    fresh = events(parsed, rules.KEY, known)
     rows = silver.commit(fresh.withColumn("load", F.lit(entry.sequence)), entry).rows
     result = Cleaned(silver.name, entry.sequence, records, rows, records - dead - rows, dead)
     if 0 <= max_dead_letters < dead:
@@ -92,7 +106,7 @@ def events(parsed: DataFrame, key: tuple[str, ...], known: DataFrame | None) -> 
         .where("_nth = 1")
         .drop("_nth", "reason", "key", "value", "headers")
     )
-    return first.join(known.select(*key), on=[*key], how="left_anti") if known else first
+    return first.join(known.select(*key), on=[*key], how="left_anti") if known is not None else first
 
 
 def bury(dead: DataFrame, topic: str, entry: Entry, largest: int) -> None:

@@ -116,7 +116,6 @@ def test_what_a_file_may_not_say(tmp_path: Path, text: str, why: str) -> None:
 def test_the_declared_pipeline_has_the_least_that_it_needs() -> None:
     users = access.derived(load(Path("messages/access.yaml")))
     assert sorted(map(str, users["headrace-messages"].rights)) == [
-        "DESCRIBE topic messages",
         "DESCRIBE_CONFIGS topic messages.dlq",
         "READ group bronze-messages",
         "READ group headrace",

@@ -62,7 +62,8 @@ ROLES: dict[str, tuple[Right, ...]] = {
     "bronze load": (*topic("{topic}", "READ"), Right("group", "bronze-{topic}", "READ")),
     "silver clean": BURY,
     "gold build": (),
-    "ledger verify": topic("{topic}", "DESCRIBE"),
+    "ledger show": topic("{topic}", "DESCRIBE"),
+    "ledger verify": (*topic("{topic}", "READ"), *topic("{topic}.dlq", "READ"), GROUP),
     "dlq list": (*topic("{topic}", "READ"), *topic("{topic}.dlq", "READ"), GROUP),
     "sqs export": (*topic("{topic}", "DESCRIBE"), *BURY),
     "replay send": (*topic("{topic}", "READ", "WRITE"), GROUP),  # it reads the end, to go on from there

@@ -53,6 +53,11 @@ def is_dead(who: Who) -> bool:
     return bool(world) and who.birth.rpartition("/")[0] == world and _birth(who.pid) != who.birth
 
 
+def is_alive(who: Who) -> bool:
+    """Whether the process runs on this machine now."""
+    return bool(who.birth) and _birth(who.pid) == who.birth
+
+
 def _birth(pid: int) -> str:
     """The boot, the process namespace and the start of a process; empty where there is no /proc."""
     try:
