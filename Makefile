@@ -23,12 +23,12 @@ lint: setup ## Check style, types and rendered files
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/pyright
-	@.venv/bin/cog --check README.md
+	@.venv/bin/cog --check README.md flows/prefect.yaml k8s/base/kustomization.yaml
 
 render: setup ## Write the workflows as YAML, and the generated parts of the documents
 	@$(PYTHON) -m workflows
 	@$(PYTHON) -m flows.pool
-	@.venv/bin/cog -r README.md
+	@.venv/bin/cog -r README.md flows/prefect.yaml k8s/base/kustomization.yaml
 
 bench: up ## Measure; each benchmark ends in one JSON line a peer
 	@for each in $$(ls bench/*.py | grep -v -e __init__ -e line.py); do $(PYTHON) -m bench.$$(basename $$each .py) || exit 1; done

@@ -1,6 +1,6 @@
-"""Every workflow as a flow: what `headrace run` and the deployments in Prefect's UI run."""
+"""Every workflow as a flow of its name: what `headrace run` and the deployments in Prefect's UI run."""
 
 from flows.local import as_flow
-from workflows import messages as _messages
+from workflows.__main__ import templates
 
-messages = as_flow(_messages.workflow)
+globals().update({name: as_flow(template) for name, template in templates().items()})

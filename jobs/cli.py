@@ -16,6 +16,7 @@ from jobs.job import Job
 LOCAL = {
     "run": "flows.run:run",
     "retry": "flows.retry:retry",
+    "report": "flows.report:report",
     "doctor": "stack.doctor:doctor",
     "completion": "jobs.completion:completion",
 }

@@ -39,8 +39,9 @@ def session(name: str) -> SparkSession:
 
 
 def _jars(spark: settings.Spark) -> dict[str, str]:
-    """What Spark needs beside its own, where the driver is all there is."""
-    return {"spark.jars": ",".join(map(str, sorted(spark.jars.glob("*.jar"))))} if spark.jars else {}
+    """What Spark needs beside its own, where the driver is all there is; its own default is as much as the pod has."""
+    memory = {"spark.driver.memory": spark.driver_memory}
+    return memory | ({"spark.jars": ",".join(map(str, sorted(spark.jars.glob("*.jar"))))} if spark.jars else {})
 
 
 def _connected(builder: SparkSession.Builder, remote: str) -> SparkSession:

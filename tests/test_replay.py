@@ -85,7 +85,7 @@ def test_lateness_has_percentiles() -> None:
 
 
 def test_what_a_partition_has_is_not_sent_again() -> None:
-    source = Generated(vehicles, 1, 2000)
+    source = Generated(events.named("vehicles"), 1, 2000)
     whole = [*source.records(6, {})]
     done = {3: 1500, 0: 10}
 

@@ -8,6 +8,7 @@ from types import ModuleType
 from hera.workflows import CronWorkflow, WorkflowTemplate
 
 import workflows
+from workflows.step import declared_files
 
 MANIFESTS = Path(__file__).parents[1] / "k8s/base/workflows"
 
@@ -25,6 +26,11 @@ def rendered() -> dict[str, str]:
         if isinstance(cron := getattr(module, "schedule", None), CronWorkflow):
             manifests[f"{cron.name}-cron.yaml"] = cron.to_yaml()
     return manifests
+
+
+def declared() -> dict[str, list[str]]:
+    """The files of declared state of each pipeline, which its pods find in /etc/headrace."""
+    return {name: declared_files(name) for name in templates()}
 
 
 def _modules() -> list[ModuleType]:

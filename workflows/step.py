@@ -49,9 +49,13 @@ def chain(*tasks: Task) -> None:
         before.next(after)
 
 
+def declared_files(name: str) -> list[str]:
+    """The declared state of a pipeline, by file name."""
+    return sorted(path.name for path in (DECLARED / name).glob("*.yaml"))
+
+
 def pipeline(name: str, arguments: list[Parameter]) -> WorkflowTemplate:
     """The template of a whole pipeline: its DAG is called `main`, and its end is reported."""
-    files = sorted(path.name for path in (DECLARED / name).glob("*.yaml"))
     report = container(
         runs.report,
         workflow="{{workflow.name}}",
@@ -79,11 +83,12 @@ def pipeline(name: str, arguments: list[Parameter]) -> WorkflowTemplate:
         ),
         volumes=[
             argo.Volume(name="tmp", empty_dir=argo.EmptyDirVolumeSource(size_limit=argo.Quantity("1Gi"))),
+            argo.Volume(name="lake", persistent_volume_claim=argo.PersistentVolumeClaimVolumeSource(claim_name="lake")),
             argo.Volume(
                 name="declared",
                 config_map=argo.ConfigMapVolumeSource(
                     name=f"declared-{name}",
-                    items=[argo.KeyToPath(key=file, path=f"{name}/{file}") for file in files],
+                    items=[argo.KeyToPath(key=file, path=f"{name}/{file}") for file in declared_files(name)],
                 ),
             ),
         ],
@@ -143,6 +148,7 @@ def container(job: Job[..., Any], **options: str) -> Container:
         volume_mounts=[
             argo.VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108
             argo.VolumeMount(name="declared", mount_path="/etc/headrace", read_only=True),
+            *(argo.VolumeMount(name="lake", mount_path="/lake") for need in job.needs if need == "lake"),
         ],
     )
 

@@ -66,6 +66,7 @@ ROLES: dict[str, tuple[Right, ...]] = {
     "ledger verify": (*topic("{topic}", "READ"), *topic("{topic}.dlq", "READ"), GROUP),
     "dlq list": (*topic("{topic}", "READ"), *topic("{topic}.dlq", "READ"), GROUP),
     "sqs export": (*topic("{topic}", "DESCRIBE"), *BURY),
+    "replay topic": (*topic("{topic}", "READ", "WRITE"), GROUP),  # of both topics
     "replay send": (*topic("{topic}", "READ", "WRITE"), GROUP),  # it reads the end, to go on from there
     "cluster check": (
         *LOOK,

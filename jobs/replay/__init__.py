@@ -1,55 +1,72 @@
 """Events sent to a topic: made by a generator, from a file, or from another topic."""
 
 import logging
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
-from jobs import datasets, kafka, settings
+from confluent_kafka import Message
+
+from jobs import datasets, kafka, settings, windows
 from jobs.datasets import events
 from jobs.errors import JobError, UsageError
 from jobs.job import job
 from jobs.replay import sending, tail
+from jobs.replay.copying import Copy, read, times
 from jobs.replay.outbox import Outbox
 from jobs.replay.pacing import Pace, schedule
 from jobs.replay.sources import Generated, Source, lines
+from jobs.windows import Window
 
 log = logging.getLogger(__name__)
 COUNT = 100_000
+PERCENTILES = {"late_p50_ms": 0.5, "late_p99_ms": 0.99, "late_p999_ms": 0.999, "late_max_ms": 1}
+R = TypeVar("R")
 
 
-@dataclass(frozen=True)
-class Sent:
-    """What one sending did: `count = before + produced` when all is well, and always `produced = acked + failed`.
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """How a sending went: always `produced = acked + failed`.
 
     Args:
-        topic: Where the events went.
-        count: How many were to be there.
-        before: How many an earlier try had sent.
-        produced: How many were handed to the producer.
+        produced: How many records were handed to the producer.
         acked: How many the brokers have.
         failed: How many they don't, or may not.
-        seconds: From the first event to the last answer.
-        target_rate: Events a second that were asked for; 0 is as fast as possible.
-        rate: Acknowledged events a second.
-        late_p50_ms: How late events were handed over, against the schedule: half of them at most so.
+        seconds: From the first record to the last answer.
+        rate: Acknowledged records a second.
+        late_p50_ms: How late records were handed over, against the schedule: half of them at most so.
         late_p99_ms: The same for 99 of 100.
         late_p999_ms: The same for 999 of 1,000.
         late_max_ms: The same for the latest.
     """
 
-    topic: str
-    count: int
-    before: int
     produced: int
     acked: int
     failed: int
     seconds: float
-    target_rate: float
     rate: float
     late_p50_ms: float
     late_p99_ms: float
     late_p999_ms: float
     late_max_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent(Figures):
+    """What one sending did: `count = before + produced` when all is well.
+
+    Args:
+        topic: Where the events went.
+        count: How many were to be there.
+        before: How many an earlier try had sent.
+        target_rate: Events a second that were asked for; 0 is as fast as possible.
+    """
+
+    topic: str
+    count: int
+    before: int
+    target_rate: float
 
 
 @job("jobs", cpu="500m", memory="512Mi", retries=3, minutes=120, needs=("kafka",))
@@ -102,7 +119,7 @@ def send(
 
 def _send(source: Source, topic: str, pace: Pace, seed: int) -> Sent:
     partitions = len(kafka.watermarks(topic))
-    done = tail.last(topic, source.number)
+    done = _done(source, topic, partitions)
     todo = sum(1 for _ in source.records(partitions, done)) if done else source.count
     before = source.count - todo
     if before:
@@ -114,24 +131,111 @@ def _send(source: Source, topic: str, pace: Pace, seed: int) -> Sent:
         todo,
         schedule(pace, seed, source.count, before) if pace.rate else None,
     )
-    late = [round(ended.late.percentile(share), 2) for share in (0.5, 0.99, 0.999, 1)]
-    rate = round(outbox.acked / ended.seconds, 1) if outbox.acked else 0.0
-    result = Sent(
-        topic,
-        source.count,
-        before,
-        outbox.produced,
-        outbox.acked,
-        outbox.failed,
-        round(ended.seconds, 3),
-        pace.rate,
-        rate,
-        *late,
+    return _judged(
+        outbox,
+        ended,
+        Sent(topic=topic, count=source.count, before=before, target_rate=pace.rate, **_figures(outbox, ended)),
     )
+
+
+def _done(source: Source, topic: str, partitions: int) -> dict[int, int]:
+    """The number of the last event of each partition."""
+
+    def mark(record: Message) -> tail.Mark | None:
+        number = source.number(record)
+        return None if number is None else (record.partition() or 0, number)
+
+    return tail.last(topic, mark, {each: {each} for each in range(partitions)})
+
+
+def _range(source: str, offsets: str, start: str, end: str) -> list[Window]:
+    available = kafka.watermarks(source)
+    wanted = windows.within(source, available, start=start, end=end, offsets=offsets)
+    if gone := windows.expired(wanted, available) if offsets else {}:
+        said = ", ".join(f"{count} of partition {each}" for each, count in gone.items())
+        raise JobError(
+            f"{source} no longer holds all of these offsets: {said} expired",
+            hint=f"headrace replay topic --offsets={windows.written(windows.clip(wanted, available))}",
+        )
+    return windows.clip(wanted, available)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copied(Figures):
+    """What one replay of a topic did: always `produced = acked + failed`.
+
+    Args:
+        source: Where the records are from.
+        target: Where they went.
+        offsets: How many offsets the range has; holes (compaction, transaction marks) count too.
+        before: How many of them an earlier try had dealt with.
+        speed: How much faster than they came; 0 is as fast as possible.
+    """
+
+    source: str
+    target: str
+    offsets: int
+    before: int
+    speed: float
+
+
+@job("jobs", cpu="500m", memory="512Mi", retries=3, minutes=120, needs=("kafka",))
+def topic(source: str, target: str, *, offsets: str = "", start: str = "", end: str = "", speed: float = 0) -> Copied:
+    """Copy a range of one topic to another, with keys, headers and times, as fast as it came or faster.
+
+    Each copy has the headers `origin` (topic/partition/offset: the key by which readers drop what they have), `replay`
+    (the source's id and where the range begins) and `origin-time`. A repeated or interrupted run finds its own copies
+    at the end of the target and goes on after them. A target with `message.timestamp.type=LogAppendTime` gets times of
+    its broker; then the header has the original one.
+
+    Args:
+        source: Where the records are.
+        target: Where they go; with as many partitions, each keeps its own.
+        offsets: Partition, first offset and end (exclusive), as 0:10-20,1:5-; all of the topic when empty.
+        start: Only records from this moment on, such as 2026-01-01T10:00 (UTC), or 6h for so long ago.
+        end: Only records before this moment.
+        speed: 1 is as fast as they came, 2 is twice as fast; 0 is as fast as possible.
+    """
+    if source == target or speed < 0:
+        raise UsageError("a topic is copied to another one, at a speed from 0 on", hint="headrace replay topic --help")
+    todo = _range(source, offsets, start, end)
+    partitions = len(kafka.watermarks(target))
+    copy = Copy(kafka.topic_id(source), todo)
+    rest = copy.rest(tail.last(target, copy.mark, copy.lanes(partitions)))
+    total, left = (sum(each.offsets for each in these) for these in (todo, rest))
+    if left < total:
+        log.info("%s has copies of %d of %d offsets already", target, total - left, total)
+    outbox = Outbox(target, linger=5 if speed else 50)
+    with ExitStack() as readers:
+        records, slots = read(rest, readers, by_time=speed > 0), None
+        if speed:
+            records, slots = times(records, speed)
+        ended = sending.send(outbox, (copy.record(each, partitions) for each in records), left, slots)
+    figures = _figures(outbox, ended)
+    return _judged(
+        outbox,
+        ended,
+        Copied(source=source, target=target, offsets=total, before=total - left, speed=speed, **figures),
+    )
+
+
+def _figures(outbox: Outbox, ended: sending.Ended) -> dict[str, Any]:
+    late = {name: round(ended.late.percentile(share), 2) for name, share in PERCENTILES.items()}
+    rate = round(outbox.acked / ended.seconds, 1) if outbox.acked else 0.0
+    counts = {"produced": outbox.produced, "acked": outbox.acked, "failed": outbox.failed}
+    return counts | {"seconds": round(ended.seconds, 3), "rate": rate} | late
+
+
+def _judged(outbox: Outbox, ended: sending.Ended, result: R) -> R:
+    """The result.
+
+    Raises:
+        JobError: Records failed, or it was told to end before all were sent.
+    """
     again = "the same command again: it goes on from there"
     if outbox.failed:
-        failed = f"{topic}: {outbox.failed} of {outbox.produced} events failed: {outbox.error}"
+        failed = f"{outbox.topic}: {outbox.failed} of {outbox.produced} records failed: {outbox.error}"
         raise JobError(failed, hint=again, result=result)
     if ended.told:
-        raise JobError(f"told to end: {before + outbox.acked} of {source.count} are there", hint=again, result=result)
+        raise JobError(f"{outbox.topic}: told to end after {outbox.acked} records", hint=again, result=result)
     return result

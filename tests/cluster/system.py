@@ -59,7 +59,25 @@ def install_headrace() -> None:
     idle = [{"name": "prefect-worker", "count": 0}]  # its test starts it
     applied = _kustomization("headrace", json.dumps({"resources": [base], "images": named, "replicas": idle}))
     kube.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(applied))
-    kube.apply_objects(*services.objects(services.offered()), *services.secrets())
+    kube.apply_objects(_volume(), *services.objects(services.offered()), *services.secrets())
+
+
+def _volume() -> dict[str, Any]:
+    """What the claim `lake` gets here, where nothing makes volumes: a folder of this machine."""
+    folder = state() / "lake"
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o777)
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": "lake"},
+        "spec": {
+            "capacity": {"storage": "10Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "hostPath": {"path": str(folder)},
+            "claimRef": {"name": "lake", "namespace": "headrace"},
+        },
+    }
 
 
 def _kustomization(name: str, text: str) -> Path:

@@ -82,8 +82,8 @@ def submit(topic: str, lake: str) -> str:
     (step,) = (each for each in spec["templates"] if each["name"] == "bronze-load")
     step["container"]["image"] = images.tag("spark")
     step["container"]["envFrom"] = [{"secretRef": {"name": name}} for name in ("kafka", lake)]
-    step["container"]["volumeMounts"].append({"name": "lake", "mountPath": "/lake"})
-    spec["volumes"].append({"name": "lake", "persistentVolumeClaim": {"claimName": lake}})
+    (volume,) = (each for each in spec["volumes"] if each["name"] == "lake")
+    volume["persistentVolumeClaim"] = {"claimName": lake}
     spec |= {"entrypoint": "bronze-load", "templates": [step]}
     spec["arguments"]["parameters"] = [{"name": "topic", "value": topic}]
     del spec["onExit"]
