@@ -116,11 +116,17 @@ def test_what_a_file_may_not_say(tmp_path: Path, text: str, why: str) -> None:
 def test_the_declared_pipeline_has_the_least_that_it_needs() -> None:
     users = access.derived(load(Path("messages/access.yaml")))
     assert sorted(map(str, users["headrace-messages"].rights)) == [
+        "CREATE topic headrace.exports",
+        "CREATE topic headrace.lock",
         "DESCRIBE_CONFIGS topic messages.dlq",
         "READ group bronze-messages",
         "READ group headrace",
+        "READ topic headrace.exports",
+        "READ topic headrace.lock",
         "READ topic messages",
         "READ topic messages.dlq",
+        "WRITE topic headrace.exports",
+        "WRITE topic headrace.lock",
         "WRITE topic messages.dlq",
     ]
     connect = set(map(str, users["headrace-connect"].rights))

@@ -65,9 +65,14 @@ ROLES: dict[str, tuple[Right, ...]] = {
     "ledger show": topic("{topic}", "DESCRIBE"),
     "ledger verify": (*topic("{topic}", "READ"), *topic("{topic}.dlq", "READ"), GROUP),
     "dlq list": (*topic("{topic}", "READ"), *topic("{topic}.dlq", "READ"), GROUP),
-    "sqs export": (*topic("{topic}", "DESCRIBE"), *BURY),
     "replay topic": (*topic("{topic}", "READ", "WRITE"), GROUP),  # of both topics
     "replay send": (*topic("{topic}", "READ", "WRITE"), GROUP),  # it reads the end, to go on from there
+    "sqs export": (
+        *topic("{topic}", "READ"),
+        *BURY,
+        *topic("headrace.exports", "CREATE", "READ", "WRITE"),
+        *LOCK,
+    ),
     "cluster check": (
         *LOOK,
         *topic("headrace.canary", "CREATE", "READ", "WRITE"),

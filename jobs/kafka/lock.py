@@ -39,9 +39,15 @@ CONFIG = {"cleanup.policy": "delete", "retention.ms": "86400000", "message.times
 
 
 class Lock:
-    """A turn that one process has, until it leaves or falls silent."""
+    """A turn that one process has, until it leaves or falls silent.
 
-    def __init__(self, doing: str) -> None:
+    Args:
+        doing: What for, for those who must wait.
+        scope: What nobody else may touch meanwhile: the cluster, or for example one queue.
+    """
+
+    def __init__(self, doing: str, scope: str = "") -> None:
+        self.scope = scope
         self.token, self.who, self.queue = uuid4().hex, me(doing), Queue()
         # Not by kafka.producer() and consumer(), which ask again whether the cluster is there; nor idempotent,
         # for that takes up to 0.5 s more: a record that is there twice says the same.
@@ -72,7 +78,7 @@ class Lock:
             if time.monotonic() >= give_up:
                 self.release()
                 raise JobError(
-                    f"somebody else is changing this cluster: {who}",
+                    f"somebody else is changing {self.scope or 'this cluster'}: {who}",
                     hint=f"wait for it (--lock-timeout=600); when it was killed, it gives way in {LEASE:.0f} s",
                 )
             if not told:
@@ -123,7 +129,7 @@ class Lock:
         def delivered(error: KafkaError | None, message: Message) -> None:
             ends.append((error, message.offset() or 0))
 
-        value = json.dumps({"token": token, "kind": kind, "who": who.model_dump()})
+        value = json.dumps({"token": token, "kind": kind, "who": who.model_dump(), "scope": self.scope})
         self.producer.produce(TOPIC, value, key=token, partition=0, on_delivery=delivered)
         self.producer.flush(LEASE)
         if not ends or ends[0][0]:
@@ -145,26 +151,29 @@ class Lock:
                         hint=f"delete topic {TOPIC}: it is made again as it must be",
                     )
                 seen = message.offset() or 0
-                self.queue.see(Said.model_validate_json(message.value() or b""), when)
+                said = Said.model_validate_json(message.value() or b"")
+                if said.scope == self.scope:
+                    self.queue.see(said, when)
             elif time.monotonic() > until:
                 raise JobError(f"cannot read {TOPIC}: no answer within {REQUEST:.0f} s")
 
 
 @contextmanager
-def held(client: AdminClient, doing: str, patience: float) -> Generator[Lock, None, None]:
-    """Do something while nobody else changes this cluster.
+def held(client: AdminClient, doing: str, patience: float, scope: str = "") -> Generator[Lock, None, None]:
+    """Do something while nobody else changes this cluster, or what `scope` names.
 
     Args:
         client: An admin client.
         doing: What is done, for those who must wait: `topics apply`.
         patience: How long to wait for the turn, in seconds.
+        scope: What nobody else may touch meanwhile; the cluster, if it is empty.
 
     Raises:
         JobError: Somebody else still has the turn then; it is named.
     """
     if TOPIC not in client.list_topics(timeout=REQUEST).topics:
         _create(client)
-    lock = Lock(doing)
+    lock = Lock(doing, scope)
     lock.acquire(patience)
     try:
         yield lock

@@ -12,13 +12,14 @@ LEASE = 15.0
 
 
 class Said(BaseModel):
-    """One record of the log: `here` to ask and to stay, `gone` to leave."""
+    """One record of the log: `here` to ask and to stay, `gone` to leave; `scope` is what for, empty for the cluster."""
 
     model_config = ConfigDict(frozen=True)
 
     token: str
     kind: Literal["here", "gone"]
     who: Who
+    scope: str = ""
 
 
 @dataclass

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from jobs import datasets, dlq, entries, sqs, windows
+from jobs import datasets, dlq, entries, windows
 from jobs.bronze import records, skipped
 from jobs.entries import Entry
 from jobs.lake import Table, fingerprint
 from jobs.silver import COLUMNS, ORIGIN
+from jobs.sqs.rows import pending
 from jobs.windows import Window
 
 
@@ -247,7 +248,7 @@ def of_gold(gold: Layer, silver: Layer, counts: dict[str, int], rules: datasets.
 def of_exports(gold: Table, exports: Table, counts: dict[str, int]) -> list[Check]:
     """What must hold of the queue against gold."""
     done = exports.read() if exports.ledger() else None
-    checks = [Check("export: rows of gold not sent", 0, sqs.pending(gold, done).count())]
+    checks = [Check("export: rows of gold not sent", 0, pending(gold, done).count())]
     if done is not None:
         found = done.agg(F.count("message_id"), F.count("refused"), F.count("*") - F.count_distinct("id")).collect()[0]
         counts["accepted"], counts["refused"] = found[0], found[1]
