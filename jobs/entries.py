@@ -95,13 +95,13 @@ class Commit:
     version: int
     at: int
     operation: str
-    parameters: Mapping[str, str] = field(default_factory=dict[str, str])
+    parameters: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
     metadata: str | None = None
     rows: int = 0
     engine: str = ""
 
 
-PARAMETERS = TypeAdapter(dict[str, str])
+PARAMETERS = TypeAdapter(dict[str, str | None])  # a VACUUM leaves some empty
 
 KEEPS_ROWS = ("OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES", "REORG")
 """What leaves the rows as they are: it needs no entry."""
@@ -139,13 +139,15 @@ def checksum(hashes: Iterable[int]) -> str:
 def strangers(commits: Iterable[Commit]) -> list[Commit]:
     """The commits that may have changed rows without an entry and were not undone since.
 
-    A RESTORE to version `v` undoes what came after it; as it undoes entries, too, it must not go behind one.
+    A RESTORE to version `v` undoes what came after it; as it undoes entries, too, it must not go behind one. An entry
+    that made the table anew leaves nothing of what was before.
     """
     found: list[Commit] = []
     last = -1  # version of the last entry
     for commit in commits:
         if commit.metadata is not None:
             last = commit.version
+            found = [] if _entry(commit).anew else found
         elif commit.operation == "RESTORE":
             to = int(str(commit.parameters.get("version", "-1")).strip('"') or -1)
             found = [each for each in found if each.version <= to]
