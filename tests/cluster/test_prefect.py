@@ -86,10 +86,11 @@ def work_pool(server: Server) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def deployment(server: Server, work_pool: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """What `prefect deploy` makes of the first deployment in flows/prefect.yaml, under another name and pool."""
+    """What `prefect deploy` makes of the deployments in flows/prefect.yaml; the first, under another name and pool."""
     declared = yaml.safe_load((ROOT / "flows/prefect.yaml").read_text())
-    first = declared["deployments"][0]
-    first["name"] = first["work_pool"]["name"] = work_pool
+    for each in declared["deployments"]:
+        each["work_pool"]["name"] = work_pool
+    declared["deployments"][0]["name"] = work_pool
     file = tmp_path_factory.mktemp("prefect") / "prefect.yaml"
     file.write_text(yaml.safe_dump(declared))
     environment = os.environ | {"PREFECT_API_URL": server.url, "FLOWS_IMAGE": images.tag("flows")}

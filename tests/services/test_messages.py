@@ -116,8 +116,16 @@ def test_a_run_that_is_interrupted_ends_its_step_and_itself(stack: Copy, ending:
     assert not step.is_running()
 
 
+def test_a_value_that_a_step_cannot_take_is_refused_before_anything_runs(stack: Copy) -> None:
+    done = stack.headrace("run", "messages", "--param=at_least=many")
+
+    assert done.returncode == 2
+    assert 'bronze-load cannot take at_least=many: Invalid value for --at-least: unable to convert "many"' in done.stderr
+    assert "begins" not in done.stderr
+
+
 def test_a_step_that_fails_ends_the_run_and_the_exit_handler_reports_it(stack: Copy) -> None:
-    done = stack.headrace("run", "messages", "--param=at_least=many", "--output=json")
+    done = stack.headrace("run", "messages", "--param=topic=not-declared", "--output=json")
 
     assert done.returncode == 1
     ended = json.loads(done.stdout)
@@ -126,7 +134,7 @@ def test_a_step_that_fails_ends_the_run_and_the_exit_handler_reports_it(stack: C
     assert status["silver-clean"] == status["ledger-verify"] == "Omitted"
     report = next(step["result"] for step in ended["steps"] if step["name"].startswith("runs-report"))
     assert report["status"] == "Failed"
-    assert 'unable to convert "many" into int' in report["failures"]["bronze-load"]
+    assert "there is no topic not-declared" in report["failures"]["bronze-load"]
 
 
 @pytest.mark.parametrize("workflow", ["messages"])
