@@ -120,7 +120,7 @@ def test_a_value_that_a_step_cannot_take_is_refused_before_anything_runs(stack: 
     done = stack.headrace("run", "messages", "--param=at_least=many")
 
     assert done.returncode == 2
-    assert 'bronze-load cannot take at_least=many: Invalid value for --at-least: unable to convert "many"' in done.stderr
+    assert "bronze-load cannot take at_least=many: Invalid value for --at-least" in done.stderr
     assert "begins" not in done.stderr
 
 
