@@ -131,7 +131,7 @@ def test_the_index_counts_a_letter_once_and_forgets_none_that_was_put_back() -> 
 
         assert [*index.reasons(1)] == [("bad", 3, 1, 2, 4, "t/0/2")]
         assert index.rest(1) == (1, 1, 0)
-        assert [*index.open("bad")] == [Spot(0, 2), Spot(0, 6)]
-        assert [*index.open("b*", attempts=2)] == [Spot(0, 2)]
+        assert [*index.spots("bad")] == [Spot(0, 2), Spot(0, 6)]
+        assert [*index.spots("b*", attempts=2)] == [Spot(0, 2)]
         assert (index.count(), index.count("bad", attempts=2), index.redriven("t")) == (3, 1, 1)
         assert index.of_entries([1, 2]) == 3

@@ -28,7 +28,12 @@ from jobs.access.roles import Right
 from jobs.errors import JobError
 from jobs.kafka.wire import ask
 
-KINDS = {"topic": ResourceType.TOPIC, "group": ResourceType.GROUP, "cluster": ResourceType.BROKER}
+KINDS = {
+    "topic": ResourceType.TOPIC,
+    "group": ResourceType.GROUP,
+    "cluster": ResourceType.BROKER,
+    "transactional_id": ResourceType.TRANSACTIONAL_ID,
+}
 MECHANISMS = {"SCRAM-SHA-256": ScramMechanism.SCRAM_SHA_256, "SCRAM-SHA-512": ScramMechanism.SCRAM_SHA_512}
 ITERATIONS = 8192
 

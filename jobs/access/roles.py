@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["topic", "group", "cluster"]
+Kind = Literal["topic", "group", "cluster", "transactional_id"]
 Operation = Literal[
     "READ", "WRITE", "CREATE", "DELETE", "ALTER", "DESCRIBE", "DESCRIBE_CONFIGS", "ALTER_CONFIGS", "IDEMPOTENT_WRITE"
 ]
@@ -66,6 +66,13 @@ ROLES: dict[str, tuple[Right, ...]] = {
     "ledger verify": (*topic("{topic}", "READ"), *topic("{topic}.dlq", "READ"), GROUP),
     "dlq list": (*topic("{topic}", "READ"), *topic("{topic}.dlq", "READ"), GROUP),
     "replay topic": (*topic("{topic}", "READ", "WRITE"), GROUP),  # of both topics
+    "dlq show": (*topic("{topic}", "READ"), *topic("{topic}.dlq", "READ"), GROUP),
+    "dlq redrive": (
+        *topic("{topic}", "WRITE", "DESCRIBE_CONFIGS"),
+        *topic("{topic}.dlq", "READ", "WRITE"),
+        Right("transactional_id", "headrace-redrive-{topic}.dlq", "WRITE"),
+        GROUP,
+    ),
     "replay send": (*topic("{topic}", "READ", "WRITE"), GROUP),  # it reads the end, to go on from there
     "sqs export": (
         *topic("{topic}", "READ"),

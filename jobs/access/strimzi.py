@@ -41,6 +41,7 @@ def _resource(name: str, user: Holder, cluster: str) -> dict[str, Any]:
 def _named(kind: str, name: str, pattern: str) -> dict[str, str]:
     if kind == "cluster":
         return {"type": "cluster"}
+    kind = "transactionalId" if kind == "transactional_id" else kind
     return {"type": kind, "name": name, "patternType": "prefix" if pattern == "PREFIXED" else "literal"}
 
 

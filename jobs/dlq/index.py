@@ -73,20 +73,38 @@ class Index:
         """  # noqa: S608 - words of our own
         return self.database.execute(asked, (top,)).fetchone()
 
+    def has(self, reason: str) -> bool:
+        """Whether any letter has a reason, put back or not."""
+        asked = f"SELECT EXISTS (SELECT 1 FROM letters WHERE {MATCHES})"  # noqa: S608 - words of our own
+        return bool(self.database.execute(asked, {"reason": reason}).fetchone()[0])
+
     def count(self, reason: str = "", *, attempts: int = -1) -> int:
         """How many open letters have a reason, and were put back at least so often."""
         asked = f"SELECT COUNT(*) FROM letters WHERE {MATCHES} AND {OPEN} AND attempt >= :attempts"  # noqa: S608
         return self.database.execute(asked, {"reason": reason, "attempts": attempts}).fetchone()[0]
 
-    def open(self, reason: str = "", *, most: int = -1, attempts: int = 1 << 30) -> Iterator[Spot]:
-        """Where the open letters of a reason are that were put back fewer than `attempts` times, in their order."""
+    def spots(
+        self, reason: str = "", *, most: int = -1, attempts: int = 1 << 30, marked: bool = False
+    ) -> Iterator[Spot]:
+        """Where the open letters of a reason are that were put back fewer than `attempts` times, in their order.
+
+        Args:
+            reason: The reason, or a pattern with `*`; empty is any.
+            most: At most so many; -1 is no limit.
+            attempts: What was put back so often is left out.
+            marked: Also those that were put back.
+        """
         asked = f"""
-            SELECT place, spot FROM letters WHERE {MATCHES} AND {OPEN} AND attempt < :attempts
+            SELECT place, spot FROM letters WHERE {MATCHES} AND (:marked OR {OPEN}) AND attempt < :attempts
             ORDER BY place, spot LIMIT :most
         """  # noqa: S608 - words of our own
-        given = {"reason": reason, "attempts": attempts, "most": most}
+        given = {"reason": reason, "attempts": attempts, "most": most, "marked": marked}
         for row in self.database.execute(asked, given):
             yield Spot(*row)
+
+    def is_open(self, origin: str) -> bool:
+        """Whether a letter was not put back."""
+        return self.database.execute("SELECT 1 FROM marks WHERE origin = ?", (origin,)).fetchone() is None
 
     def redriven(self, target: str) -> int:
         """How many letters were put back to a topic."""

@@ -23,8 +23,13 @@ from jobs.errors import JobError
 from jobs.kafka.client import REQUEST, admin, answer, consumer, failed, reason
 
 
-def watermarks(topic: str, *, client: AdminClient | None = None) -> dict[int, tuple[int, int]]:
-    """The first offset and the end offset (exclusive) of each partition, as `read_committed` sees them.
+def watermarks(topic: str, *, client: AdminClient | None = None, committed: bool = True) -> dict[int, tuple[int, int]]:
+    """The first offset and the end offset (exclusive) of each partition.
+
+    Args:
+        topic: The topic.
+        client: An admin client.
+        committed: The end as `read_committed` sees it: not beyond the first open transaction.
 
     Raises:
         JobError: There is no such topic, or the cluster cannot be reached.
@@ -32,7 +37,8 @@ def watermarks(topic: str, *, client: AdminClient | None = None) -> dict[int, tu
     client = admin() if client is None else client
     partitions = [TopicPartition(topic, each.id) for each in describe(topic, client=client).partitions]
     earliest, latest = (
-        _list(client, dict.fromkeys(partitions, spec)) for spec in (OffsetSpec.earliest(), OffsetSpec.latest())
+        _list(client, dict.fromkeys(partitions, spec), committed=committed)
+        for spec in (OffsetSpec.earliest(), OffsetSpec.latest())
     )
     asking = f"ask for the offsets of {topic}"
     return {
@@ -110,5 +116,6 @@ def records(topic: str) -> Generator[Message, None, None]:
         reader.close()
 
 
-def _list(client: AdminClient, wanted: dict[TopicPartition, Any]) -> dict[TopicPartition, Any]:
-    return client.list_offsets(wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST)
+def _list(client: AdminClient, wanted: dict[TopicPartition, Any], *, committed: bool) -> dict[TopicPartition, Any]:
+    level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+    return client.list_offsets(wanted, isolation_level=level, request_timeout=REQUEST)
