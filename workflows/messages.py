@@ -16,6 +16,11 @@ with (
                 value="0",
                 description="Wait until the topic holds this many records before reading it.",
             ),
+            Parameter(
+                name="max_dead_letters",
+                value="-1",
+                description="End with status 5 when silver has more dead letters in this run; -1 is no limit.",
+            ),
         ],
     ) as workflow,
     DAG(name="main"),
@@ -27,7 +32,12 @@ with (
     declare = step(topics.apply, file="messages/topics.yaml")
     connect = step(connectors.apply, file="messages/connectors.yaml")
     load = step(bronze.load, topic=topic, at_least="{{workflow.parameters.at_least}}")
-    clean = step(silver.clean, topic=topic, dataset="messages")
+    clean = step(
+        silver.clean,
+        topic=topic,
+        dataset="messages",
+        max_dead_letters="{{workflow.parameters.max_dead_letters}}",
+    )
     build = step(gold.build, topic=topic, dataset="messages")
     export = step(sqs.export, table=f"gold/{topic}", queue=queue, create=True)
     verify = step(ledger.verify, topic=topic, dataset="messages", queue=queue)

@@ -4,7 +4,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from jobs.dlq import letter
-from jobs.dlq.sending import OVERHEAD
+from jobs.dlq.sending import OVERHEAD, topic_of
 
 ORIGIN = ("topic", "partition", "offset")
 
@@ -46,6 +46,12 @@ def size() -> Column:
     lengths = F.transform(_own(), lambda each: F.octet_length(each.key) + _length(each.value) + 10)
     headers = F.aggregate(lengths, F.lit(OVERHEAD), lambda total, each: total + each)
     return headers + _length(F.col("key")) + _length(F.col("value")) + _length(F.col("reason"))
+
+
+def put_back() -> Column:
+    """Whether a row of bronze is a letter of its topic's own dead letters that was put back."""
+    own = F.concat(F.col("topic"), F.lit(f"{topic_of('')}/"))
+    return F.exists(_own(), lambda each: (each.key == letter.LETTER) & F.startswith(each.value, own.cast("binary")))
 
 
 def _own() -> Column:

@@ -20,7 +20,7 @@ from jobs.dlq.letter import Mark
 from jobs.errors import JobError
 
 TRANSACTION = 45_000  # milliseconds: how long a killed courier can hold up those who read committed records
-FENCED = ("_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH")
+FENCED = ("_FENCED", "_FATAL", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH")
 OF_RECORD = ("MSG_SIZE_TOO_LARGE", "INVALID_RECORD", "INVALID_TIMESTAMP", "INVALID_MSG", "RECORD_LIST_TOO_LARGE")
 LARGEST = 1_000_000_000  # librdkafka's own bound of message.max.bytes
 
@@ -82,8 +82,8 @@ class Courier:
         """
         try:
             self._transaction(parcels)
-        except KafkaException as error:
-            fault = kafka.reason(error)
+        except (KafkaException, SystemError) as error:
+            fault = _fault(error)
             if fault.name() in FENCED or fault.fatal():
                 raise JobError(
                     f"another redrive of {self.topic} took over; what this one had not committed is undone",
@@ -130,6 +130,16 @@ class Courier:
 
 def _ignore(_: KafkaError) -> None:
     """What ends a transaction is raised by it."""
+
+
+def _fault(error: BaseException) -> KafkaError:
+    """What Kafka said; what ends the client is raised while it calls back, which Python calls a SystemError."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KafkaException):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        raise error
+    return kafka.reason(cause)
 
 
 def transactional_id(topic: str) -> str:

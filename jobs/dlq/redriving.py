@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rich.console import Console
 from rich.progress import Progress
@@ -17,6 +17,7 @@ from jobs.dlq import letter, reading, sending
 from jobs.dlq.courier import Courier, Parcel
 from jobs.dlq.index import Index, Spot
 from jobs.dlq.letter import DeadLetter, Mark
+from jobs.dlq.sending import Terms
 from jobs.errors import JobError, UsageError
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class Targets:
 
     def __init__(self, to: str) -> None:
         self.to = to
-        self.known: dict[str, tuple[int, int] | str] = {}
+        self.known: dict[str, Terms | str] = {}
 
     def parcel(self, topic: str, spot: Spot, dead: DeadLetter) -> Parcel | str:
         """The letter as it goes back, or why it can't."""
@@ -62,28 +63,26 @@ class Targets:
         if place is None:
             return "it never was a record, so it has no topic to go back to: say --to"
         target, partition = place
-        found = self._look(target)
-        if isinstance(found, str):
-            return found
-        partitions, limit = found
+        terms = self._look(target)
+        if isinstance(terms, str):
+            return terms
+        now = int(time.time() * 1000)
+        if terms.keeps and 0 < dead.timestamp < now - terms.keeps:
+            return f"{target} deletes records that are older than {terms.keeps // 1000} s, by their own time, and it is"
         try:
             record = back(dead, _value(dead), f"{topic}/{spot.partition}/{spot.offset}")
         except JobError as error:
             return str(error)
-        if _size(record) > limit:
-            return f"{target} takes records of {limit} bytes, and it is larger"
-        kept = partition if partition is not None and partition < partitions else -1
-        mark = Mark(dead.origin, target, os.environ.get("HEADRACE_RUN", "by hand"), int(time.time() * 1000))
-        return Parcel(
-            spot, mark, target, kafka.Record(record.value, record.key, kept, record.headers, record.timestamp)
-        )
+        if _size(record) > terms.largest:
+            return f"{target} takes records of {terms.largest} bytes, and it is larger"
+        if partition is not None and partition < terms.partitions:  # where its key is, whoever wrote it
+            record = replace(record, partition=partition)
+        return Parcel(spot, Mark(dead.origin, target, os.environ.get("HEADRACE_RUN", "by hand"), now), target, record)
 
-    def _look(self, topic: str) -> tuple[int, int] | str:
+    def _look(self, topic: str) -> Terms | str:
         if topic not in self.known:
-            client = kafka.admin()
             try:
-                partitions = len(kafka.describe(topic, client=client).partitions)
-                self.known[topic] = partitions, sending.limit(topic, client=client)
+                self.known[topic] = sending.terms(topic)
             except JobError as error:
                 self.known[topic] = str(error)
         return self.known[topic]

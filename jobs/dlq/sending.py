@@ -6,7 +6,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
@@ -25,17 +25,40 @@ def topic_of(topic: str) -> str:
     return f"{topic}.dlq"
 
 
-def limit(topic: str, *, client: AdminClient | None = None) -> int:
-    """The most bytes that a topic takes in one record (its `max.message.bytes`).
+@dataclass(frozen=True)
+class Terms:
+    """What a topic takes.
+
+    Args:
+        partitions: How many it has.
+        largest: The most bytes of one record.
+        keeps: For how many milliseconds it keeps a record from the record's own time on; 0 is for ever, or from its
+            arrival on.
+    """
+
+    partitions: int
+    largest: int
+    keeps: int
+
+
+def terms(topic: str, *, client: AdminClient | None = None) -> Terms:
+    """What a topic takes.
 
     Raises:
         JobError: There is no such topic, or the cluster cannot be reached.
     """
     client = kafka.admin() if client is None else client
-    kafka.describe(topic, client=client)  # names those near it
+    partitions = len(kafka.describe(topic, client=client).partitions)  # names those near it
     resource = ConfigResource(ResourceType.TOPIC, topic)
     future = client.describe_configs([resource], request_timeout=kafka.REQUEST)[resource]
-    return int(kafka.answer(future, f"read the settings of {topic}")["max.message.bytes"].value)
+    said = {name: each.value for name, each in kafka.answer(future, f"read the settings of {topic}").items()}
+    own = said["message.timestamp.type"] == "CreateTime" and "delete" in said["cleanup.policy"]
+    return Terms(partitions, int(said["max.message.bytes"]), max(int(said["retention.ms"]), 0) if own else 0)
+
+
+def limit(topic: str) -> int:
+    """The most bytes that a topic takes in one record."""
+    return terms(topic).largest
 
 
 def send(topic: str, dead: Iterable[DeadLetter], run: str, keep: Keep | None = None) -> int:

@@ -116,6 +116,8 @@ def records(topic: str) -> Generator[Message, None, None]:
         reader.close()
 
 
-def _list(client: AdminClient, wanted: dict[TopicPartition, Any], *, committed: bool) -> dict[TopicPartition, Any]:
+def _list(
+    client: AdminClient, wanted: dict[TopicPartition, Any], *, committed: bool = True
+) -> dict[TopicPartition, Any]:
     level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
     return client.list_offsets(wanted, isolation_level=level, request_timeout=REQUEST)

@@ -61,7 +61,7 @@ def verify(topic: str, *, dataset: datasets.Name = "messages", queue: str = "") 
     checks += must.of_bronze(bronze, counts, available, topic_id)
     checks += must.of_silver(silver, bronze, counts, rules)
     if all(first == 0 for first, _ in kafka.watermarks(dlq.topic_of(topic)).values()):  # none has expired
-        checks.append(must.of_letters(topic, silver, counts["dead"]))
+        checks += must.of_letters(topic, silver, bronze, counts)
     checks += must.of_gold(gold, silver, counts, rules)
     if queue:
         checks += must.of_exports(gold.table, Table(spark, f"exports/{queue}"), counts)

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from jobs import datasets, dlq, entries, windows
 from jobs.bronze import records, skipped
+from jobs.dlq import columns
 from jobs.entries import Entry
 from jobs.lake import Table, fingerprint
 from jobs.silver import COLUMNS, ORIGIN
@@ -226,11 +227,19 @@ def of_silver(silver: Layer, bronze: Layer, counts: dict[str, int], rules: datas
     ]
 
 
-def of_letters(topic: str, silver: Layer, dead: int) -> Check:
-    """The dead letters of this topic's records that a finished clean-up wrote."""
+def of_letters(topic: str, silver: Layer, bronze: Layer, counts: dict[str, int]) -> list[Check]:
+    """The dead letters of this topic's records that a finished clean-up wrote, and those that were put back.
+
+    One that was put back stays dead: the record that was put back is another one, with its own offset and its own fate.
+    """
     written = [entry.sequence for entry in silver.current]
     with dlq.index(dlq.topic_of(topic)) as letters:
-        return Check("dead letters on the topic", dead, letters.of_entries(written))
+        checks = [Check("dead letters on the topic", counts["dead"], letters.of_entries(written))]
+        counts["redriven"] = letters.redriven(topic)
+    if counts["redriven"] and not any(counts.get(each) for each in ("behind", "expired", "skipped")):
+        back = bronze.read().where(columns.put_back()).count()
+        checks.append(Check("bronze: letters that were put back on the topic, each once", counts["redriven"], back))
+    return checks
 
 
 def of_gold(gold: Layer, silver: Layer, counts: dict[str, int], rules: datasets.Dataset) -> list[Check]:

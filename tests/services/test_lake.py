@@ -41,18 +41,19 @@ def good(number: int) -> bytes:
 class Topic:
     """A topic of one test with its dead letters, and the jobs that are run on it."""
 
-    def __init__(self, stack: Copy) -> None:
+    def __init__(self, stack: Copy, *, large: int = 0) -> None:
         self.stack = stack
         self.name = f"t-{uuid4().hex[:8]}"
         self.queue = f"{self.name}-gold"
         self.config: dict[str, Any] = {"bootstrap.servers": stack.env["KAFKA_BOOTSTRAP_SERVERS"]}
         self.admin = AdminClient(self.config)
-        self.create()
+        self.create(large)
 
-    def create(self) -> None:
-        names = [self.name, f"{self.name}.dlq"]
-        for made in self.admin.create_topics([NewTopic(name, 3, 1) for name in names]).values():
-            made.result()
+    def create(self, large: int = 0) -> None:
+        own = {"max.message.bytes": str(large)} if large else {}
+        made = [NewTopic(self.name, 3, 1, config=own), NewTopic(f"{self.name}.dlq", 3, 1)]
+        for each in self.admin.create_topics(made).values():
+            each.result()
 
     def produce(self, *values: bytes | None) -> None:
         producer = Producer(self.config)
@@ -121,6 +122,11 @@ def test_more_dead_letters_than_allowed_end_with_status_5(topic: Topic) -> None:
     assert done.returncode == 5
     assert json.loads(done.stdout)["dead"] == 2
     assert "2 records went to the dead letters, 1 are allowed" in done.stderr
+    again = topic.stack.headrace(*topic.words("silver"), "--max-dead-letters=1")
+    assert (again.returncode, json.loads(again.stdout)["records"]) == (5, 0), "trying again makes no verdict better"
+    assert topic.stack.headrace(*topic.words("silver"), "--max-dead-letters=2").returncode == 0
+    other = topic.stack.headrace(*topic.words("silver"), "--max-dead-letters=1", HEADRACE_RUN="another")
+    assert other.returncode == 0, other.stderr
 
 
 def test_a_later_run_writes_only_what_is_new(topic: Topic) -> None:

@@ -34,7 +34,7 @@ def test_a_parameter_that_the_workflow_has_not_is_refused(stack: Copy) -> None:
     done = stack.headrace("run", "messages", "--param", "quue=x")
 
     assert done.returncode == 2
-    assert "no parameter quue; it has: topic, queue, at_least" in done.stderr
+    assert "no parameter quue; it has: topic, queue, at_least, max_dead_letters" in done.stderr
     assert "headrace run messages --param queue=x" in done.stderr
 
 
@@ -149,5 +149,5 @@ def test_prefects_ui_can_start_it_with_a_form(stack: Copy, workflow: str) -> Non
 
     schema = found["parameter_openapi_schema"]
     assert isinstance(schema, dict)
-    assert [*schema["properties"]] == ["topic", "queue", "at_least"]
+    assert [*schema["properties"]] == ["topic", "queue", "at_least", "max_dead_letters"]
     assert "Where the messages are." in str(schema["properties"]["topic"])
