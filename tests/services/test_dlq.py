@@ -168,7 +168,11 @@ def test_what_no_letter_can_hold_is_in_the_lake_and_goes_back_from_there(stack: 
     refused = redrive(topic, f"--to={small}", status=5)
     done = redrive(topic)
 
-    assert (shown["size"], shown["value"], shown["elsewhere"][:13]) == (2_500_000, None, f"dead/{topic.name}")
+    assert (shown["size"], shown["value"], shown["elsewhere"].partition(",")[0]) == (
+        2_500_000,
+        None,
+        f"dead/{topic.name}",
+    )
     assert list(refused["unable"]) == [f"{small} takes records of 1048588 bytes, and it is larger"]
     assert done["redriven"] == 1
     back = [each for each in records(topic, topic.name) if each.key() == b"k"]
