@@ -58,6 +58,7 @@ E1, E2 = Entry(1), Entry(2)
         ([commit(0, entry=E1), commit(1, "UPDATE"), commit(2, "DELETE"), commit(3, "RESTORE", version="1")], [1]),
         ([commit(0, entry=E1), commit(1, entry=E2), commit(2, "RESTORE", version="0")], [2]),
         ([commit(0)], [0]),
+        ([commit(0, entry=E1), commit(1, "DELETE"), commit(2, entry=Entry(2, anew=True)), commit(3, "MERGE")], [3]),
     ],
 )
 def test_a_change_without_an_entry_is_found_unless_it_was_undone(commits: list[Commit], found: list[int]) -> None:
