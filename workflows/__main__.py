@@ -30,7 +30,7 @@ def rendered() -> dict[str, str]:
 
 def declared() -> dict[str, list[str]]:
     """The files of declared state of each pipeline, which its pods find in /etc/headrace."""
-    return {name: declared_files(name) for name in templates()}
+    return {name: files for name in templates() if (files := declared_files(name))}
 
 
 def _modules() -> list[ModuleType]:

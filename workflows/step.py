@@ -88,6 +88,7 @@ def pipeline(name: str, arguments: list[Parameter]) -> WorkflowTemplate:
                 name="declared",
                 config_map=argo.ConfigMapVolumeSource(
                     name=f"declared-{name}",
+                    optional=None if declared_files(name) else True,  # some declare nothing
                     items=[argo.KeyToPath(key=file, path=f"{name}/{file}") for file in declared_files(name)],
                 ),
             ),
