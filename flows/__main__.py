@@ -1,4 +1,4 @@
-"""Serve every pipeline and the health check as deployments of this machine: `python -m flows`."""
+"""Serve every pipeline, the health check and backfills as deployments of this machine: `python -m flows`."""
 
 from prefect import Flow, serve
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
@@ -14,4 +14,5 @@ if __name__ == "__main__":
         *(RunnerDeployment.from_entrypoint(f"flows/pipelines.py:{name}", name="local") for name in names),
         # Two looks at once would tell the same news twice.
         RunnerDeployment.from_entrypoint("flows/health.py:check", name="local", cron=SCHEDULE, concurrency_limit=one),
+        RunnerDeployment.from_entrypoint("flows/backfill/flow.py:backfill", name="local"),
     )

@@ -143,26 +143,53 @@ async def run(template: str, arguments: dict[str, str] | None = None) -> Ended:
     Raises:
         JobError: There is no such template, it has no such parameter, or the Workflow did not succeed.
     """
-    log, identity, given = get_run_logger(), UUID(this_run.id), arguments or {}
-    async with connected() as argo:
-        submission.check(await argo.template(template), given)
-        manifest = submission.manifest(template, given, identity)
-        name = manifest["metadata"]["name"]
-        await argo.submit(manifest)
-        log.info("Workflow %s in namespace %s", name, argo.namespace)
-        ended = await follow(argo, name, log.info)
+    ended = await carry(template, arguments or {}, UUID(this_run.id), get_run_logger().info)
     await acreate_table_artifact(
         key="workflow", table=[asdict(step) for step in ended.steps], description=ended.verdict
     )
     if ended.phase != "Succeeded":
-        raise JobError(ended.verdict, hint=f"argo retry {name} -n {argo.namespace}", result=ended)
+        raise JobError(ended.verdict, hint=f"argo retry {ended.workflow}", result=ended)
     return ended
 
 
-async def follow(argo: Argo, name: str, tell: Callable[..., None]) -> Ended:
-    """Wait until a Workflow has ended, and tell what its steps come to."""
+async def carry(
+    template: str,
+    arguments: dict[str, str],
+    identity: UUID,
+    tell: Callable[..., None],
+    stopped: Callable[[], bool] = lambda: False,
+) -> Ended:
+    """Submit a WorkflowTemplate, unless this identity did before, and wait until the Workflow has ended.
+
+    Args:
+        template: The WorkflowTemplate.
+        arguments: Values for its parameters.
+        identity: What the Workflow's name comes from.
+        tell: Where it is told what the steps come to.
+        stopped: Whether to end the Workflow now.
+
+    Raises:
+        JobError: There is no such template, or it has no such parameter.
+    """
+    async with connected() as argo:
+        submission.check(await argo.template(template), arguments)
+        manifest = submission.manifest(template, arguments, identity)
+        name = manifest["metadata"]["name"]
+        await argo.submit(manifest)
+        tell("Workflow %s in namespace %s", name, argo.namespace)
+        return await follow(argo, name, tell, stopped)
+
+
+async def follow(
+    argo: Argo, name: str, tell: Callable[..., None], stopped: Callable[[], bool] = lambda: False
+) -> Ended:
+    """Wait until a Workflow has ended, and tell what its steps come to; end it when told to stop."""
     told: set[submission.Step] = set()
+    terminated = False
     while True:
+        if stopped() and not terminated:
+            await argo.terminate(name)
+            terminated = True
         stands = submission.standing(await argo.workflow(name))
         for step in stands.steps:
             if step not in told:

@@ -19,6 +19,7 @@ LOCAL = {
     "report": "flows.report:report",
     "doctor": "stack.doctor:doctor",
     "completion": "jobs.completion:completion",
+    "backfill": "flows.backfill.cli:app",
 }
 
 

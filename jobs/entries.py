@@ -40,6 +40,12 @@ class Entry:
         below: The `id` of that entry: a layer made anew has others.
         counts: What became of the records that did not become rows.
         rows: How many rows it wrote, as Delta counted them.
+        redone: What it did again (silver, gold): its rows take the place of those that these windows had.
+        removed: How many rows that were (silver).
+        periods: The periods of those rows, which gold must build again (silver).
+        why: Why it was done again.
+        once: What this is called; under one name a thing is done again once.
+        whole: Whether its checksum is of all rows of the layer below, not of those that were new to it (gold).
         id: What tells this entry from that of another run which tried the same number.
         anew: Whether it replaced the whole table, so that the entries before it are only history.
         checksum: A fingerprint of the rows that it read from the layer below, whatever their order (silver, gold).
@@ -60,6 +66,12 @@ class Entry:
     below: str = ""
     counts: dict[str, int] = field(default_factory=dict[str, int])
     rows: int = 0
+    redone: list[Window] = field(default_factory=list[Window])
+    removed: int = 0
+    periods: list[str] = field(default_factory=list[str])
+    why: str = ""
+    once: str = ""
+    whole: bool = False
     id: str = field(default_factory=lambda: uuid4().hex)
     anew: bool = False
     checksum: str = ""

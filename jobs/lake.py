@@ -60,7 +60,7 @@ class Table:
                     "operation",
                     F.to_json("operationParameters").alias("parameters"),
                     "userMetadata",
-                    F.coalesce(F.col("operationMetrics.numOutputRows"), F.lit("0")).alias("rows"),
+                    (_metric("numOutputRows") - _metric("numCopiedRows")).cast("string").alias("rows"),
                     F.coalesce("engineInfo", F.lit("")).alias("engine"),
                 )
                 .collect()
@@ -142,6 +142,11 @@ def fingerprint(columns: Iterable[str], *, where: Column | None = None) -> Colum
     """
     hashed = F.xxhash64(*sorted(columns))
     return F.coalesce(F.bit_xor(hashed if where is None else F.when(where, hashed)), F.lit(0))
+
+
+def _metric(name: str) -> Column:
+    """A figure of the commit; rows that were only copied into other files are among those that it put out."""
+    return F.coalesce(F.col(f"operationMetrics.{name}").cast("bigint"), F.lit(0))
 
 
 def _commit(row: Row) -> Commit:

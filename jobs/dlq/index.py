@@ -56,6 +56,10 @@ class Index:
             own = (each.origin, each.reason, each.entry, each.attempt, spot.partition, spot.offset)
             self.database.execute(LETTER, (*own, each.time, each.time))
 
+    def drop(self, origin: str) -> None:
+        """Forget a letter: its record is dead no more."""
+        self.database.execute("DELETE FROM letters WHERE origin = ?", (origin,))
+
     def reasons(self, top: int) -> Iterator[tuple[str, int, int, int, int, str]]:
         """Reason, letters, those put back, first and last time, and one origin; the most frequent first."""
         asked = f"""
@@ -130,7 +134,11 @@ def index(topic: str) -> Generator[Index, None, None]:
         closing(sqlite3.connect(f"{folder}/letters")) as database,
     ):
         made = Index(database)
-        made.add((read(record), spot(record)) for record in kafka.records(topic))
+        for record in kafka.records(topic):
+            if record.value() is None and not record.headers():  # as a compacted topic says that a key is gone
+                made.drop(letter.text(_bytes(record.key())))
+            else:
+                made.add([(read(record), spot(record))])
         yield made
 
 

@@ -27,14 +27,15 @@ Key = tuple[str, int, int]
 """Topic, partition and offset."""
 
 
-def lags() -> list[Lag]:
-    """How far every group is behind, in each topic of which it has committed offsets.
+def lags(topic: str = "") -> list[Lag]:
+    """How far every group is behind, in each topic of which it has committed offsets, or in one topic.
 
     Raises:
         JobError: The cluster cannot be reached, or does not answer.
     """
     client = kafka.admin()
-    topics = {name: list(each.partitions) for name, each in client.list_topics(timeout=kafka.REQUEST).topics.items()}
+    listed = client.list_topics(timeout=kafka.REQUEST).topics
+    topics = {name: list(each.partitions) for name, each in listed.items() if topic in ("", name)}
     read = {name: found for name, found in groups.reading(client, topics).items() if found}
     bounds = _bounds(client, {name: topics[name] for name in read})
     places = {

@@ -83,7 +83,7 @@ class Layer:
     @property
     def written(self) -> int:
         """Rows by the ledger."""
-        return sum(entry.rows for entry in self.current)
+        return sum(entry.rows - entry.removed for entry in self.current)
 
     def read(self) -> DataFrame:
         """The rows of the version that is looked at."""
@@ -130,7 +130,8 @@ class Layer:
 
     def sealed(self, above: "Layer") -> list[Check]:
         """Whether the rows are those that the next layer read; nothing when an entry of before does not say."""
-        said = [entry.checksum for entry in above.current]
+        since = max((number for number, each in enumerate(above.current) if each.whole), default=0)
+        said = [entry.checksum for entry in above.current[since:]]
         if not all(said):
             return []
         found = entries.checksum(each.seal for each in self.parts if each.load <= above.entries[-1].through)
@@ -214,7 +215,8 @@ def of_silver(silver: Layer, bronze: Layer, counts: dict[str, int], rules: datas
         .collect()[0]
     )
     records = sum(entry.counts["records"] for entry in silver.current)
-    counts["dead"] = sum(entry.counts["dead"] for entry in silver.current)
+    partly = any(entry.redone for entry in silver.current)  # nobody noted how many died in a part of an entry
+    counts["dead"] = dead if partly else sum(entry.counts["dead"] for entry in silver.current)
     counts["duplicates"] = records - counts["dead"] - silver.rows
     return [
         Check("silver: records taken from bronze", bronze.written, records),

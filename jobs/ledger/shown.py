@@ -125,10 +125,12 @@ def _line(before: Entry | None, entry: Entry) -> Line:
         ended=entry.ended,
         seconds=round((entry.ended - entry.begun).total_seconds(), 1) if entry.begun and entry.ended else None,
         run=entry.run,
-        windows=short(entry.windows) or (f"entries {first}..{entry.through}" if entry.through else ""),
+        windows=short(entry.windows)
+        or (f"again {short(entry.redone)}" if entry.redone else "")
+        or (f"entries {first}..{entry.through}" if entry.through else ""),
         rows=entry.rows,
         dead=dead,
-        duplicates=0 if records is None else records - dead - entry.rows,
+        duplicates=0 if records is None else records + entry.counts.get("redone", 0) - dead - entry.rows,
         expired=sum(each.offsets for each in entry.expired),
         anew=entry.anew,
         version=entry.version,
