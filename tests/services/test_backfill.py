@@ -1,0 +1,196 @@
+"""Backfills as a person runs them: planned, reviewed, killed, cancelled, paused; and windows done again."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psutil
+import pytest
+import yaml
+from confluent_kafka import Consumer, TopicPartition
+from pyspark.sql import SparkSession
+
+from tests.services.copies import ROOT, Copy, eventually
+from tests.services.test_lake import Topic, good
+from tests.services.test_windows import NEW_YEAR, fill
+
+WINDOWS, KILLS = (int(each) for each in os.environ.get("BACKFILL", "6,2").split(","))
+"""How many windows a backfill has, and how often it is killed: the whole proof is BACKFILL=100,5."""
+
+
+class Again:
+    """A backfill of one topic, and its record."""
+
+    def __init__(self, stack: Copy, folder: Path) -> None:
+        self.topic, self.folder, self.name = Topic(stack), folder, f"b-{uuid4().hex[:6]}"
+        self.environment = {"HEADRACE_BACKFILLS": str(folder)}
+
+    def plan(self, *words: str, status: int = 0) -> Any:
+        done = self.topic.stack.headrace(
+            "backfill", "messages", f"--topic={self.topic.name}", f"--name={self.name}", "--reason=a test", *words,
+            **self.environment,
+        )  # fmt: skip
+        assert done.returncode == status, done.stderr
+        return json.loads(done.stdout) if not status else done.stderr
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self.topic.stack.headrace("backfill", "run", self.name, *words, **self.environment)
+
+    def start(self) -> subprocess.Popen[str]:
+        state = str(self.topic.stack.state)
+        return subprocess.Popen(
+            [ROOT / ".venv/bin/headrace", "backfill", "run", self.name],
+            cwd=ROOT,
+            env={**os.environ, **self.environment, "HEADRACE_STATE": state},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @property
+    def record(self) -> dict[str, Any]:
+        return yaml.safe_load((self.folder / f"{self.name}.yaml").read_text())
+
+    def states(self) -> list[str]:
+        return [each.get("state", "pending") for each in self.record["windows"]]
+
+    def ledger(self, table: str) -> list[dict[str, Any]]:
+        """What the commits of a table say."""
+        spark = SparkSession.builder.remote(self.topic.stack.env["SPARK_REMOTE"]).getOrCreate()
+        uri = f"{self.topic.stack.env['LAKE_URI']}/{table}/{self.topic.name}"
+        rows = spark.sql(f"DESCRIBE HISTORY delta.`{uri}`").where("userMetadata IS NOT NULL").orderBy("version")
+        return [json.loads(row.userMetadata) for row in rows.collect()]
+
+
+@pytest.fixture
+def again(stack: Copy, tmp_path: Path) -> Again:
+    return Again(stack, tmp_path)
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """SIGKILL to the run; what it started goes on, as it would when a machine's supervisor ends one process."""
+    psutil.Process(process.pid).kill()
+    process.communicate(timeout=30)
+
+
+def test_windows_are_done_once_each_though_the_run_is_killed_again_and_again(again: Again) -> None:
+    fill(again.topic, range(WINDOWS * 10), at=NEW_YEAR)
+    end = f"--to={NEW_YEAR.replace(hour=WINDOWS // 6, minute=WINDOWS % 6 * 10):%Y-%m-%dT%H:%M}"
+    planned = again.plan("--from=2026-01-01", end, "--window=10", "--table=bronze")
+    assert (len(planned["windows"]), sum(each["records"] for each in planned["windows"])) == (WINDOWS, WINDOWS * 10)
+    dice = random.Random(6)
+    for _ in range(KILLS):
+        process, goal = again.start(), again.states().count("done") + dice.randint(0, 1)
+        eventually(lambda goal=goal: again.states().count("done") >= goal and "running" in again.states(), seconds=120)
+        kill(process)
+        assert "running" in again.states()
+
+    ended = again.run()
+
+    assert ended.returncode == 0, ended.stderr
+    assert set(again.states()) == {"done"}
+    taken = sorted(tuple(window.values()) for entry in again.ledger("bronze") for window in entry["windows"])
+    assert taken == [(again.topic.name, 0, nth * 10, nth * 10 + 10) for nth in range(WINDOWS)]
+    assert [run.get("ended", "") for run in again.record["runs"]] == [""] * KILLS + ["Completed"]
+
+
+def test_a_backfill_of_all_tables_ends_with_gold_and_the_proof(again: Again) -> None:
+    fill(again.topic, range(40), at=NEW_YEAR)
+    for step in ("bronze", "silver", "gold"):
+        again.topic.do(step)
+    before = again.topic.stack.headrace("ledger", "verify", f"--topic={again.topic.name}")
+    again.plan("--offsets=0:10-30", "--window=10")
+
+    ended = again.run()
+    once_more = again.run()
+
+    assert (before.returncode, ended.returncode, once_more.returncode) == (0, 0, 0), ended.stderr
+    record = again.record
+    assert record["end"]["state"] == "done"
+    assert [each["counts"] for each in record["windows"]] == [
+        {"bronze had": 10, "silver rows": 10, "silver redone": 10}
+    ] * 2
+    redone = [entry for entry in again.ledger("silver") if entry["redone"]]
+    assert [(entry["why"], entry["once"], entry["removed"]) for entry in redone] == [
+        ("a test", f"{again.name}/001", 10),
+        ("a test", f"{again.name}/002", 10),
+    ]
+    assert again.ledger("gold")[-1]["periods"] == [] and len(again.ledger("gold")) == 2  # noqa: PT018
+
+
+def test_one_that_is_cancelled_begins_nothing_more_and_goes_on_when_it_is_run_again(again: Again) -> None:
+    fill(again.topic, range(30), at=NEW_YEAR)
+    again.plan("--offsets=0:-", "--window=10", "--table=bronze")
+    process = again.start()
+    eventually(lambda: "running" in again.states(), seconds=120)
+
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert f"next: headrace backfill run {again.name}" in said
+    assert again.states().count("pending") >= 2
+    assert again.record["runs"][-1]["ended"] == "Cancelled"
+    assert again.run().returncode == 0
+    assert set(again.states()) == {"done"}
+
+
+def test_it_waits_for_a_live_consumer_that_is_behind(again: Again) -> None:
+    fill(again.topic, range(20), at=NEW_YEAR)
+    config = {**again.topic.config, "group.id": again.topic.name, "enable.auto.commit": False}
+    reader = Consumer({**config, "auto.offset.reset": "earliest"})
+    reader.subscribe([again.topic.name])
+    eventually(lambda: reader.poll(1), seconds=60)
+    reader.commit(offsets=[TopicPartition(again.topic.name, 0, 1)], asynchronous=False)
+    again.plan("--offsets=0:-", "--window=20", "--table=bronze", "--max-lag=10")
+    process = again.start()
+    said = ""
+    while "paused" not in said:
+        said = process.stderr.readline() if process.stderr else ""
+        assert process.poll() is None, said
+
+    assert f"paused: {again.topic.name} is 19 records" in said
+    assert again.states() == ["pending"]
+    reader.commit(offsets=[TopicPartition(again.topic.name, 0, 20)], asynchronous=False)
+    process.communicate(timeout=120)
+    reader.close()
+    assert process.returncode == 0
+    assert again.states() == ["done"]
+
+
+def test_a_plan_without_a_reason_or_of_what_is_gone_is_refused(again: Again) -> None:
+    fill(again.topic, range(20), at=NEW_YEAR)
+    for done in again.topic.admin.delete_records([TopicPartition(again.topic.name, 0, 5)]).values():
+        done.result()
+
+    assert "5 of 20 records of partition 0 expired" in again.plan("--offsets=0:0-20", status=1)
+    assert "give --reason" in again.plan("--offsets=0:0-20", "--reason=", status=2)
+    again.plan("--offsets=0:0-20", "--on-expired=clip", "--dry-run")
+    assert [*again.folder.iterdir()] == []
+
+
+def test_windows_cleaned_again_replace_exactly_their_rows(again: Again) -> None:
+    topic = again.topic
+    fill(topic, range(20), at=NEW_YEAR)
+    fill(topic, range(5, 8), partition=1, at=NEW_YEAR)  # the same events once more
+    topic.produce(b"bad")
+    for step in ("bronze", "silver", "gold"):
+        topic.do(step)
+    words = ["silver", "clean", f"--topic={topic.name}", "--dataset=messages", "--redo=0:0-10", "--why=mended"]
+
+    first, second = ([*words, f"--once={name}"] for name in ("one", "two"))
+    done = [json.loads(topic.stack.headrace(*each).stdout) for each in (first, first, second)]
+
+    assert [each["entry"] for each in done] == [2, 0, 3]
+    assert {(each["rows"], each["removed"]) for each in (done[0], done[2])} == {(10, 10)}
+    assert json.loads(topic.stack.headrace(*topic.words("gold")).stdout)["periods"] == 1
+    verified = topic.stack.headrace("ledger", "verify", f"--topic={topic.name}")
+    assert verified.returncode == 0, verified.stderr
+    counts = json.loads(verified.stdout)["counts"]
+    assert {"silver": 20, "dead": 1, "duplicates": 3}.items() <= counts.items()
+    assert good(1)
