@@ -81,7 +81,12 @@ def as_flow(workflow: WorkflowTemplate, before: record.Record | None = None) -> 
     body.__doc__ = _doc(model)
     vars(body)["__signature__"] = inspect.Signature(
         [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=str(each.value), annotation=str)
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=inspect.Parameter.empty if each.value is None else str(each.value),
+                annotation=str,
+            )
             for name, each in declared.items()
         ]
     )

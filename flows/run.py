@@ -75,6 +75,8 @@ def run(workflow: str, *, param: Annotated[Sequence[str], Parameter(negative="")
     flow = known[workflow]
     given = parse(workflow, param, [*flow.parameters.properties])
     values.check(workflow, given)
+    if missing := [name for name in flow.parameters.required if name not in given]:
+        raise UsageError(f"workflow {workflow} needs {', '.join(f'--param {name}=...' for name in missing)}")
     return perform(workflow, flow, given, url)
 
 

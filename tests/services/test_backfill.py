@@ -83,7 +83,7 @@ def test_windows_are_done_once_each_though_the_run_is_killed_again_and_again(aga
     end = f"--to={NEW_YEAR.replace(hour=WINDOWS // 6, minute=WINDOWS % 6 * 10):%Y-%m-%dT%H:%M}"
     planned = again.plan("--from=2026-01-01", end, "--window=10", "--table=bronze")
     assert (len(planned["windows"]), sum(each["records"] for each in planned["windows"])) == (WINDOWS, WINDOWS * 10)
-    dice = random.Random(6)
+    dice = random.Random(6)  # noqa: S311 - dice
     for _ in range(KILLS):
         process, goal = again.start(), again.states().count("done") + dice.randint(0, 1)
         eventually(lambda goal=goal: again.states().count("done") >= goal and "running" in again.states(), seconds=120)
