@@ -1,8 +1,8 @@
 """A stand-in for SQS that only answers, says exactly what it took, and fails as it is told; one process, asyncio.
 
 It speaks both of SQS's protocols (JSON as boto3 does, query as Java's SDK 2.16 does), so every client can be measured
-on it, and S3's PUT and GET of one object. `python -m tests.queue_stub PORT [LATENCY in ms]`; what it took is said by
-`GET /taken`, which counts and fingerprints, and `GET /bodies`, and forgotten by `GET /forget`.
+on it, and S3's PUT and GET of one object. `python -m tests.queue_stub PORT [LATENCY in ms] [keep]`. What it took is
+said by `GET /taken`, which counts and fingerprints, and by `GET /bodies` (`keep`), and forgotten by `GET /forget`.
 """
 
 import asyncio
@@ -44,6 +44,8 @@ class Taken:
     ids: dict[str, float] = field(default_factory=dict[str, float])
     refused: Counter[str] = field(default_factory=Counter[str])
     requests: int = 0
+    first: float = 0.0
+    last: float = 0.0
     throttles: int = 0
 
 
@@ -91,7 +93,10 @@ class Stub:
             self.taken = Taken()
         if path == "/bodies":
             return orjson.dumps(taken.bodies)
-        return orjson.dumps({"count": taken.count, "sum": str(taken.sum), "requests": taken.requests})
+        seconds = taken.last - taken.first
+        return orjson.dumps(
+            {"count": taken.count, "sum": str(taken.sum), "requests": taken.requests, "seconds": seconds}
+        )
 
     def _json(self, action: str, given: dict[str, Any]) -> tuple[int, bytes]:
         url = f"http://127.0.0.1:{self.port}/000000000000/{given.get('QueueName', 'q')}"
@@ -145,6 +150,8 @@ class Stub:
             if now - self.taken.ids.get(id, -FORGETS) < FORGETS:
                 return digest
             self.taken.ids[id] = now
+        self.taken.last = time.monotonic()
+        self.taken.first = self.taken.first or self.taken.last
         self.taken.count += 1
         self.taken.sum = (self.taken.sum + int(digest[:15], 16)) & 0xFFFFFFFFFFFFFFFF
         if self.keep:
@@ -210,9 +217,9 @@ class Connection(asyncio.Protocol):
                 self.transport.write(answer)
 
 
-async def main(port: int, latency: float) -> None:
+async def main(port: int, latency: float, *, keep: bool) -> None:
     """Serve until told to end."""
-    server = await Stub(latency=latency, keep=False).serve(port)
+    server = await Stub(latency=latency, keep=keep).serve(port)
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     async with server:
@@ -220,4 +227,5 @@ async def main(port: int, latency: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2]) / 1000 if len(sys.argv) > 2 else 0))
+    port, latency, keep = (*sys.argv[1:], "0", "")[:3]
+    asyncio.run(main(int(port), float(latency) / 1000, keep=keep == "keep"))

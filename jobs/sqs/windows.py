@@ -1,5 +1,6 @@
 """Windows of a topic into a queue: from where earlier runs ended to where the source ends now."""
 
+import logging
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,8 @@ from jobs.sqs.line import Line
 from jobs.sqs.message import ENTRIES, Message
 from jobs.sqs.progress import WINDOW, State, skip, too_late
 from jobs.windows import Window
+
+log = logging.getLogger(__name__)
 
 REMEMBERED = 300.0
 """For how long a FIFO queue may drop what it has seen, in seconds."""
@@ -112,6 +115,11 @@ def export(
     journal = Journal(client, f"{line.queue.arn} {source.topic}")
     state = _state(journal, source, line, in_doubt=in_doubt, restart=restart)
     line.before, line.maybe_twice = state.accepted + state.dead, state.doubtful
+    if state.doubtful and not dry_run:
+        twice = "it drops those it has" if line.queue.fifo else "those may be there twice"
+        log.warning(
+            "a run was killed with up to %d messages on their way to %s: %s", state.doubtful, line.queue.name, twice
+        )
     windows = _windows(source, state, on_expired=on_expired)
     maker = records.Maker(line.queue, source.topic, content_type, line.store)
 
