@@ -110,7 +110,8 @@ def stacked(title: str, table: Mapping[str, Mapping[str, float]], *, height: flo
         for name, value in row.items():
             sums[name] = sums.get(name, 0) + value
     ranked = sorted(sums, key=lambda name: (-sums[name], name))
-    series = ranked if len(ranked) <= MOST else [*ranked[: MOST - 1], "other"]
+    # By name, so that a series has the same colour in every chart.
+    series = sorted(ranked) if len(ranked) <= MOST else [*sorted(ranked[: MOST - 1]), "other"]
     marks = ticks(0, max((sum(row.values()) for row in table.values()), default=1))
     places, each = columns([*table], left), (WIDTH - left) / max(1, len(table))
     bars: list[Bar] = []

@@ -89,8 +89,9 @@ def topic(stack: Copy) -> Topic:
     return Topic(stack)
 
 
-def books(stack: Copy, topic: str) -> dict[str, Any]:
-    done = stack.headrace("ledger", "verify", f"--topic={topic}", "--dataset=vehicles", "--output=json")
+def books(stack: Copy, topic: str, **environment: str) -> dict[str, Any]:
+    words = ["ledger", "verify", f"--topic={topic}", "--dataset=vehicles", "--output=json"]
+    done = stack.headrace(*words, **environment)
     assert done.returncode == 0, done.stderr
     verified = json.loads(done.stdout)
     return {"counts": verified["counts"], "hashes": [*verified["hashes"].values()]}
