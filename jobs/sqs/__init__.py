@@ -1,5 +1,6 @@
 """SQS: records of a topic and rows of a table as messages of a queue, each accounted for."""
 
+import logging
 from typing import Literal
 
 from jobs import dlq, kafka
@@ -16,6 +17,7 @@ from jobs.sqs.line import Line, ending
 
 __all__ = ["Exported", "Planned", "export"]
 
+log = logging.getLogger(__name__)
 FIFO_PATIENCE = 200
 """How long a message may fail on its way into a FIFO queue, in seconds: no longer than it drops repetitions."""
 
@@ -67,8 +69,12 @@ def export(
     if not 1 <= in_flight <= 256 or rate < 0 or patience < 1:
         raise UsageError("--in-flight is from 1 to 256, --rate from 0, --patience from 1")
     layer, _, name = table.partition("/")
+    if table and layer != "bronze" and in_doubt == "skip":
+        raise UsageError("rows of a table are sent again, not skipped", hint="--in-doubt=send")
     client, sqs = kafka.admin(), queues.client()
-    found = queues.find(sqs, queue, create=create and not dry_run)
+    found = queues.find(sqs, queue, create=create, dry=dry_run)
+    if found.capped:
+        log.warning("%s takes 300 requests a second at most: it is not set for high throughput (docs/sqs.md)", queue)
     letters = Letters(dlq_topic or dlq.topic_of(topic or name))
     store = Store(large_bucket, queue, large.client, dry=dry_run)
     wait = min(patience, FIFO_PATIENCE) if found.fifo else patience

@@ -33,12 +33,12 @@ class Pages(Protocol):
 
 
 class Windows:
-    """Offsets of a topic. What is sent was announced before, and at most `most` messages are ever in doubt.
+    """Offsets of a topic. What is sent was announced before; at most `most` messages and a chunk are ever in doubt.
 
     Args:
         journal: Where states are written.
         state: The last one of earlier runs.
-        most: How many messages may be announced and not be written down as settled.
+        most: With how many that are announced and not written down as settled one more chunk may be announced.
     """
 
     def __init__(self, journal: Pages, state: State, most: int) -> None:

@@ -6,11 +6,11 @@ a JSON list of a class and a place, and an attribute that says how large the bod
 
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic_core import to_json
 
 from jobs.errors import JobError
+from jobs.sqs.queue import made
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,9 +22,12 @@ Attributes = dict[str, dict[str, str]]
 
 
 def client() -> Any:
-    """A client of S3 as the environment and the profile say it must be."""
-    make: Any = boto3.client  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return make("s3")
+    """A client of S3 as the environment and the profile say it must be.
+
+    Raises:
+        JobError: They don't say it.
+    """
+    return made("s3")
 
 
 class Store:

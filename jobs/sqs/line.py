@@ -98,19 +98,24 @@ class Line:
             raise self.failed(JobError("messages are neither accepted nor dead letters"))
         return self.result()
 
-    def planned(self, chunks: Iterable[list[Message]], price: float) -> Planned:
+    def planned(self, chunks: Iterable[list[Message]], price: float, total: int = 0) -> Planned:
         """What would be sent: the same requests, as if the queue accepted all."""
+        with meter.shown(f"{self.queue.name}, dry run", self.account, total):
+            return self._planned(chunks, price)
+
+    def _planned(self, chunks: Iterable[list[Message]], price: float) -> Planned:
         planned = Planned(self.queue.name, before=self.before)
         waiting = self.waiting()
         dollars = price or PRICES["fifo" if self.queue.fifo else "standard"]
         for chunk in chunks:
-            planned.dead += sum(bool(each.refused) for each in chunk)
+            self.account.dead += sum(bool(each.refused) for each in chunk)
             waiting.add(each for each in chunk if not each.refused)
             while waiting and (batch := waiting.take(time.monotonic())):
                 planned.add([each.size for each in batch], dollars)
+                self.account.accepted += len(batch)
                 for each in batch:
                     waiting.settled(each)
-        planned.pointers = self.store.kept
+        planned.dead, planned.pointers = self.account.dead, self.store.kept
         return planned
 
 

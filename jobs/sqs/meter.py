@@ -100,7 +100,12 @@ def story(account: Account, total: int, seconds: float) -> str:
     done = account.accepted + account.dead
     rate = done / seconds if seconds else 0.0
     said = f"{done:,}{f' of {total:,}' if total else ''} messages, {rate:,.0f}/s"
-    extra = {"dead letters": account.dead, "sent again": account.retried, "throttled": account.throttled}
+    extra = {
+        "dead letters": account.dead,
+        "sent again": account.retried,
+        "perhaps there twice": account.doubtful,
+        "throttled": account.throttled,
+    }
     said += "".join(f", {count:,} {name}" for name, count in extra.items() if count)
     return f"{said}, about {(total - done) / rate:,.0f} s left" if total > done and rate else said
 

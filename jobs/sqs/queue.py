@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from jobs.errors import JobError
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 DEFAULT_MAX_BYTES = 262_144
 """AWS's default for a queue, for a server that does not say its own."""
+
+CREDENTIALS = "set AWS_PROFILE, AWS_ACCESS_KEY_ID or a role, as for aws itself"
 
 FAST_FIFO = {"FifoQueue": "true", "DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"}
 
@@ -29,7 +31,7 @@ class Queue:
         created: When it was made, in epoch seconds: a queue made again has another; empty if it is not said.
         limit: The most bytes of one message, and of one request.
         fifo: Whether it keeps order and drops what it has seen within five minutes.
-        fast: Whether it is a high-throughput FIFO queue.
+        capped: Whether it is a FIFO queue without high throughput: AWS takes 300 requests a second at most.
     """
 
     name: str
@@ -38,7 +40,7 @@ class Queue:
     created: str
     limit: int
     fifo: bool
-    fast: bool
+    capped: bool
 
     @property
     def id(self) -> str:
@@ -47,24 +49,46 @@ class Queue:
 
 
 def client() -> "SQSClient":
-    """A client as the environment and the profile say it must be."""
-    return boto3.client("sqs")  # pyright: ignore[reportUnknownMemberType]
+    """A client as the environment and the profile say it must be.
+
+    Raises:
+        JobError: They don't say it: no region, or a profile that is not there.
+    """
+    return made("sqs")
 
 
-def find(sqs: "SQSClient", name: str, *, create: bool) -> Queue:
+def made(service: str) -> Any:
+    """A client of one of AWS's services, as botocore makes it.
+
+    Raises:
+        JobError: The environment and the profile don't say which region, or name a profile that is not there.
+    """
+    make: Any = boto3.client  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    try:
+        return make(service)
+    except (BotoCoreError, ValueError) as error:
+        raise JobError(f"no client of {service}: {error}", hint="set AWS_REGION, or AWS_PROFILE") from error
+
+
+def find(sqs: "SQSClient", name: str, *, create: bool, dry: bool = False) -> Queue:
     """The queue of that name, made first if it may be; one that ends in `.fifo` is made for high throughput.
+
+    Args:
+        sqs: The client.
+        name: The queue's name.
+        create: Whether it may be made.
+        dry: Whether it is only said what would be made.
 
     Raises:
         JobError: SQS does not answer, or there is no such queue.
     """
     try:
-        url = _url(sqs, name, create=create)
+        url = _url(sqs, name, create=create, dry=dry)
+        if not url:
+            return described(name, "", {})
         said = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]).get("Attributes", {})
     except (BotoCoreError, ClientError) as error:
-        raise JobError(
-            f"no queue {name}: {error}",
-            hint=f"headrace sqs export --queue={name} --create, or check AWS_ENDPOINT_URL_SQS",
-        ) from error
+        raise JobError(f"no queue {name}: {error}", hint=_hint(error, name)) from error
     return described(name, url, said)
 
 
@@ -77,16 +101,30 @@ def described(name: str, url: str, said: Mapping[Any, str]) -> Queue:
         created=said.get("CreatedTimestamp", ""),
         limit=int(said.get("MaximumMessageSize", DEFAULT_MAX_BYTES)),
         fifo=said.get("FifoQueue") == "true" or name.endswith(".fifo"),
-        fast=said.get("FifoThroughputLimit") == "perMessageGroupId",
+        capped=said.get("FifoThroughputLimit") == "perQueue",
     )
 
 
-def _url(sqs: "SQSClient", name: str, *, create: bool) -> str:
+def _hint(error: Exception, name: str) -> str:
+    if isinstance(error, ClientError):
+        code = error.response.get("Error", {}).get("Code", "")
+        if code.endswith(("QueueDoesNotExist", "NonExistentQueue")):
+            return f"headrace sqs export --queue={name} --create, or another AWS_REGION"
+        return "aws sts get-caller-identity says who you are: check its rights, AWS_PROFILE and AWS_REGION"
+    if isinstance(error, NoCredentialsError):
+        return CREDENTIALS
+    return "check AWS_ENDPOINT_URL_SQS and AWS_REGION"
+
+
+def _url(sqs: "SQSClient", name: str, *, create: bool, dry: bool) -> str:
+    """Where the queue is; nowhere if it would have to be made."""
     try:
         return sqs.get_queue_url(QueueName=name)["QueueUrl"]
     except sqs.exceptions.QueueDoesNotExist:
         if not create:
             raise
+    if dry:
+        return ""
     attributes: Any = FAST_FIFO if name.endswith(".fifo") else {}
     return sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
 
@@ -100,7 +138,5 @@ def credentials(sqs: "SQSClient") -> Callable[[], Any]:
     found: Any = vars(sqs).get("_request_signer")
     source = getattr(found, "_credentials", None)
     if source is None:
-        raise JobError(
-            "there are no AWS credentials", hint="set AWS_PROFILE, AWS_ACCESS_KEY_ID or a role, as for aws itself"
-        )
+        raise JobError("there are no AWS credentials", hint=CREDENTIALS)
     return source.get_frozen_credentials

@@ -2,14 +2,13 @@
 
 import time
 from itertools import islice
-from typing import Literal
 
 from confluent_kafka.admin import AdminClient
 
 from jobs.errors import JobError, UsageError
 from jobs.lake import Entry, Table
 from jobs.spark import session
-from jobs.sqs import rows
+from jobs.sqs import records, rows
 from jobs.sqs.account import Exported
 from jobs.sqs.books import Rows
 from jobs.sqs.cost import Planned
@@ -24,7 +23,7 @@ def export(
     client: AdminClient,
     content_type: str,
     *,
-    in_doubt: Literal["fail", "send", "skip"],
+    in_doubt: str,
     restart: bool,
     dry_run: bool,
     price: float,
@@ -53,7 +52,7 @@ def export(
     waiting = rows.pending(source, done.read() if number else None)
     messages = iter(rows.messages(waiting, table, queue, content_type, line.store))
     if dry_run:
-        return line.planned([[*messages]], price)
+        return line.planned(records.chunks(messages), price)
     with line.sending(0, metrics_port) as send:
         while chunk := [*islice(messages, rows.CHUNK)]:
             number += 1

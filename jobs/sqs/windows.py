@@ -128,10 +128,10 @@ def export(
         found = records.todo(source.read(wanted), state) if wanted else iter(())
         return records.chunks(map(maker.message, found))
 
-    if dry_run:
-        return line.planned(chunks(), price)
-    book = Windows(journal, state.model_copy(deep=True), max(1_000, line.in_flight * ENTRIES * 4))
     total = sum(end - first for first, end in windows.values())
+    if dry_run:
+        return line.planned(chunks(), price, total)
+    book = Windows(journal, state.model_copy(deep=True), max(1_000, line.in_flight * ENTRIES * 4) - records.CHUNK)
     try:
         with line.sending(total, metrics_port) as send:
             send(chunks(), book)
