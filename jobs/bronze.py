@@ -185,6 +185,8 @@ def _left(ledger: list[Entry]) -> int:
 
 def _tell(topic: str, position: dict[int, int]) -> None:
     """Say how far the table is where everybody looks: as the group `bronze-TOPIC`. What counts is the ledger."""
+    if not position:
+        return
     try:
         groups.place(f"bronze-{topic}", topic, position)
     except JobError as error:

@@ -136,3 +136,5 @@ def _variable(prefix: str, location: str) -> str:
 def load_dotenv_file() -> None:
     """Let the stack of this folder, if there is one, say what the environment does not."""
     load_dotenv(Path(os.environ.get("HEADRACE_STATE", ".state"), "stack.env"), override=False)
+    if not os.environ.get("SPARK_REMOTE"):  # empty means a driver of our own; pyspark would take it for a server
+        os.environ.pop("SPARK_REMOTE", None)

@@ -6,7 +6,6 @@ import logging
 import math
 from dataclasses import dataclass
 
-from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from jobs import entries, times
@@ -18,6 +17,8 @@ from jobs.spark import session
 
 log = logging.getLogger(__name__)
 LAYERS = ("bronze", "silver", "gold")
+RETENTION, WEEK = "delta.deletedFileRetentionDuration", "interval 168 hours"  # and Delta's default of it
+LEAST = 86400  # seconds
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,12 @@ class Vacuumed:
     Args:
         table: Layer and table.
         files: Files that no version of the table within the retention needs.
-        keep: The retention, in hours.
+        keep: The retention that the table has now.
     """
 
     table: str
     files: int
-    keep: int
+    keep: str
 
 
 @dataclass(frozen=True)
@@ -76,20 +77,24 @@ def compact(topic: str) -> list[Compacted]:
 
 
 @job("spark", cpu="500m", memory="1Gi", retries=3, minutes=60, needs=("lake", "spark"))
-def vacuum(topic: str, *, keep: str = "7d") -> list[Vacuumed]:
+def vacuum(topic: str, *, keep: str = "") -> list[Vacuumed]:
     """Delete the files of a topic's tables that no version of the last days needs; the ledger stays whole.
 
     Time travel ends where the deleted files were.
 
     Args:
         topic: The topic that the tables are named for.
-        keep: How long replaced files stay for readers and for time travel: not less than the table itself asks
-            for, which is 7d unless it says otherwise.
+        keep: How long replaced files stay for readers and for time travel, at least 1d; the tables remember it.
+            Without it, what they remember, which is 7d at first.
     """
-    hours = math.ceil(times.seconds(keep) / 3600)
+    if keep and times.seconds(keep) < LEAST:
+        raise UsageError(
+            f"--keep={keep} is less than a day: readers may still need the files",
+            hint=f"headrace tables vacuum --topic={topic} --keep=1d",
+        )
     spark = session("tables-vacuum")
     spark.conf.set("spark.databricks.delta.vacuum.logging.enabled", "true")  # so that the history tells of it
-    return [_vacuum(each, hours) for each in _tables(spark, topic)]
+    return [_vacuum(each, keep) for each in _tables(spark, topic)]
 
 
 @job("spark", cpu="500m", memory="1Gi", retries=1, minutes=60, needs=("lake", "spark"))
@@ -134,15 +139,17 @@ def _compact(table: Table) -> Compacted:
     return Compacted(table.name, metrics["numFilesRemoved"], metrics["numFilesAdded"])
 
 
-def _vacuum(table: Table, hours: int) -> Vacuumed:
-    try:
-        table.spark.sql(f"VACUUM {table.sql} RETAIN {hours} HOURS").collect()
-    except PySparkException as error:
-        if "retention" in str(error).lower():
-            raise UsageError(
-                f"{table.name}: to keep {hours} h is less than the table asks for; readers may still need the files",
-                hint=f"headrace tables vacuum --topic={table.name.partition('/')[2]} --keep=7d",
-            ) from error
-        raise
+def _vacuum(table: Table, keep: str) -> Vacuumed:
+    """The retention is the table's own: Delta heeds no other, neither here nor when somebody looks back."""
+    kept = _kept(table)
+    wanted = f"interval {math.ceil(times.seconds(keep) / 3600)} hours" if keep else kept
+    if wanted != kept:
+        table.spark.sql(f"ALTER TABLE {table.sql} SET TBLPROPERTIES ('{RETENTION}' = '{wanted}')").collect()
+    table.spark.sql(f"VACUUM {table.sql}").collect()
     last = table.spark.sql(f"DESCRIBE HISTORY {table.sql} LIMIT 1").select("operationMetrics").collect()[0][0] or {}
-    return Vacuumed(table.name, int(last.get("numDeletedFiles", 0)), hours)
+    return Vacuumed(table.name, int(last.get("numDeletedFiles", 0)), wanted.removeprefix("interval "))
+
+
+def _kept(table: Table) -> str:
+    properties = table.spark.sql(f"DESCRIBE DETAIL {table.sql}").select("properties").collect()[0][0]
+    return properties.get(RETENTION, WEEK)

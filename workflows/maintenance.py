@@ -14,7 +14,11 @@ with (
                 value='["messages", "vehicles-events"]',
                 description="The topics whose tables are looked after, as a JSON list.",
             ),
-            Parameter(name="keep", value="7d", description="How long replaced files stay for readers and time travel."),
+            Parameter(
+                name="keep",
+                value="",
+                description="How long replaced files stay for readers and time travel; empty: as before, at first 7d.",
+            ),
         ],
     ) as workflow,
     DAG(name="main"),

@@ -41,7 +41,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Part:
-    """What one entry wrote into a stretch of one partition, as the rows themselves say.
+    """What one entry wrote of one partition, as the rows themselves say.
 
     Args:
         topic: Where the records were.
@@ -92,30 +92,35 @@ class Layer:
     def look(self, seal: tuple[str, ...] = ()) -> None:
         """Pass once over rows that have an origin: count them, each offset once, and take their fingerprints.
 
-        Offsets are counted in bitmaps of 32,768, which is exact and needs no shuffle of the rows.
+        Each stretch of 64 offsets is a bitmap in one number: that is exact, and needs neither a sort nor a shuffle of
+        the rows.
 
         Args:
             seal: The columns that the next layer reads; without it all of them.
         """
         rows = self.read()
-        stretches = rows.groupBy("topic", "partition", "load", F.bitmap_bucket_number("offset").alias("bucket")).agg(
+        place, load = ("topic", "partition", "stretch"), ("topic", "partition", "load")
+        stretches = rows.groupBy(*load, F.shiftright("offset", 6).alias("stretch")).agg(
             F.count("*").alias("rows"),
             F.min("offset").alias("first"),
             F.max("offset").alias("last"),
             fingerprint(rows.columns).alias("hash"),
             fingerprint(seal or rows.columns).alias("seal"),
-            F.bitmap_construct_agg(F.bitmap_bit_position("offset")).alias("bitmap"),
+            F.bit_or(F.expr("shiftleft(1L, CAST(`offset` & 63 AS INT))")).alias("bits"),
         )
+        once = stretches.groupBy(*place).agg(
+            F.bit_count(F.bit_or("bits")).alias("unique"),
+            F.collect_list(F.struct("load", "rows", "first", "last", "hash", "seal")).alias("parts"),
+        )
+        parts = once.select(*place, "unique", F.posexplode("parts").alias("nth", "part"))
         found = (
-            stretches.groupBy("topic", "partition", "bucket")
-            .agg(
-                F.bitmap_count(F.bitmap_or_agg("bitmap")),
-                F.collect_list(F.struct("topic", "partition", "load", "rows", "first", "last", "hash", "seal")),
-            )
+            parts.select(*load[:2], "part.*", F.when(F.col("nth") == 0, F.col("unique")).alias("unique"))
+            .groupBy(*load)
+            .agg(F.sum("rows"), F.min("first"), F.max("last"), F.bit_xor("hash"), F.bit_xor("seal"), F.sum("unique"))
             .collect()
         )
-        self.parts = [Part(*part) for row in found for part in row[4]]
-        self.rows, self.unique = sum(each.rows for each in self.parts), sum(row[3] for row in found)
+        self.parts = [Part(*row[:8]) for row in found]
+        self.rows, self.unique = sum(each.rows for each in self.parts), sum(row[8] or 0 for row in found)
         self.hash = entries.checksum(each.hash for each in self.parts)
 
     def checks(self) -> list[Check]:

@@ -50,7 +50,7 @@ class Topic:
         self.create(large)
 
     def create(self, large: int = 0) -> None:
-        own = {"max.message.bytes": str(large)} if large else {}
+        own = {"retention.ms": "-1"} | ({"max.message.bytes": str(large)} if large else {})  # some records are old
         made = [NewTopic(self.name, 3, 1, config=own), NewTopic(f"{self.name}.dlq", 3, 1)]
         for each in self.admin.create_topics(made).values():
             each.result()

@@ -57,12 +57,16 @@ def test_upkeep_changes_no_row_and_what_was_changed_by_hand_is_found_and_undone(
     assert json.loads(restored.stdout)["undone"] == ["3 DELETE"], restored.stderr
 
     refused = topic.job("tables", "vacuum", "--keep=1h")
+    kept = topic.job("tables", "vacuum", "--keep=2d")
     sql(topic, "ALTER TABLE {silver} SET TBLPROPERTIES ('delta.deletedFileRetentionDuration' = 'interval 0 hours')")
-    vacuumed = topic.job("tables", "vacuum", "--keep=7d")
+    vacuumed = topic.job("tables", "vacuum")
 
     assert refused.returncode == 2
-    assert "is less than the table asks for" in refused.stderr
-    assert [each["keep"] for each in json.loads(vacuumed.stdout)] == [168] * 3
+    assert "--keep=1h is less than a day" in refused.stderr
+    assert [(each["keep"], each["files"]) for each in json.loads(kept.stdout)] == [("48 hours", 0)] * 3, kept.stderr
+    keeps = {each["table"].partition("/")[0]: each for each in json.loads(vacuumed.stdout)}
+    assert [keeps[each]["keep"] for each in CHAIN] == ["48 hours", "0 hours", "48 hours"]
+    assert (keeps["silver"]["files"] >= 2, keeps["bronze"]["files"]) == (True, 0)
     assert verified(topic)["hashes"] == before["hashes"]
 
 
