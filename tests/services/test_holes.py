@@ -80,7 +80,7 @@ def test_what_compaction_removed_is_a_hole_and_what_it_left_is_there_once(topic:
 
 
 def test_marks_and_aborted_records_are_holes_and_a_load_never_passes_an_open_transaction(topic: Topic) -> None:
-    producer = Producer({**topic.config, "transactional.id": topic.name})
+    producer = Producer({**topic.config, "transactional.id": topic.name, "transaction.timeout.ms": 600_000})
     producer.init_transactions(30)
     number = 0
     for end in (producer.commit_transaction, producer.abort_transaction, producer.commit_transaction):
