@@ -108,7 +108,8 @@ def camel(topic: str, queue: str, url: str, arrived: Any) -> float:
         "value.converter": "org.apache.kafka.connect.storage.StringConverter",
         "consumer.override.auto.offset.reset": "earliest",
     }
-    name = f"bench-{uuid4().hex[:8]}"
+    # By the topic, so that nobody else's connector is meant.
+    name = f"{topic}-{uuid4().hex[:4]}"
     began = _cpu_of_connect(connect)
     httpx.put(f"{connect}/connectors/{name}/config", json=config, timeout=60).raise_for_status()
     try:
@@ -116,6 +117,10 @@ def camel(topic: str, queue: str, url: str, arrived: Any) -> float:
         while arrived() < COUNT:
             if time.monotonic() > until:
                 sys.exit(f"camel: {arrived()} of {COUNT} messages arrived")
+            tasks = httpx.get(f"{connect}/connectors/{name}/status", timeout=60).json().get("tasks", [])
+            for each in tasks:
+                if each["state"] == "FAILED":
+                    sys.exit(f"camel: {each['trace'][-2000:]}")
             time.sleep(0.25)
         return _cpu_of_connect(connect) - began
     finally:

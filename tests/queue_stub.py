@@ -10,6 +10,7 @@ import random
 import signal
 import sys
 import time
+from base64 import b64decode
 from collections import Counter
 from dataclasses import dataclass, field
 from hashlib import md5
@@ -165,6 +166,8 @@ class Stub:
             self.taken.requests += 1
             digest = self._take(given)
             inner = f"<MessageId>{digest}</MessageId><MD5OfMessageBody>{digest}</MD5OfMessageBody>"
+            if attributes := digest_of_attributes(given):
+                inner += f"<MD5OfMessageAttributes>{attributes}</MD5OfMessageAttributes>"
         else:
             inner = f"<QueueUrl>http://127.0.0.1:{self.port}/000000000000/{given.get('QueueName', 'q')}</QueueUrl>"
         said = f"<{action}Result>{inner}</{action}Result><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata>"
@@ -172,6 +175,24 @@ class Stub:
             200,
             f'<{action}Response xmlns="http://queue.amazonaws.com/doc/2012-11-05/">{said}</{action}Response>'.encode(),
         )
+
+
+def digest_of_attributes(given: dict[str, str]) -> str:
+    """What Java's SDK compares with its own: the MD5 of all attributes by name, each part after its length."""
+    found: dict[str, tuple[str, bytes, bytes]] = {}
+    for number in range(1, 11):
+        at = f"MessageAttribute.{number}"
+        if f"{at}.Name" not in given:
+            break
+        text, binary = given.get(f"{at}.Value.StringValue"), given.get(f"{at}.Value.BinaryValue", "")
+        value = (b"\x01", text.encode()) if text is not None else (b"\x02", b64decode(binary))
+        found[given[f"{at}.Name"]] = (given[f"{at}.Value.DataType"], *value)
+    whole = b""
+    for name, (kind, transport, value) in sorted(found.items()):
+        for part in (name.encode(), kind.encode()):
+            whole += len(part).to_bytes(4, "big") + part
+        whole += transport + len(value).to_bytes(4, "big") + value
+    return md5(whole, usedforsecurity=False).hexdigest() if found else ""
 
 
 class Connection(asyncio.Protocol):

@@ -47,6 +47,7 @@ class Windows:
         self.announced: list[list[Message]] = []  # not written down yet: not to be sent
         self.announcing: list[list[Message]] = []  # being written down
         self.count = self.bytes = self.fresh = self.covered = 0
+        self.accepted, self.dead = state.accepted, state.dead
         self.written = 0.0
 
     def __len__(self) -> int:
@@ -81,9 +82,9 @@ class Windows:
         self.fresh += 1
         self.bytes -= message.size
         if verdict.kind == "accepted":
-            self.state.accepted += 1
+            self.accepted += 1
         else:
-            self.state.dead += 1
+            self.dead += 1
 
     def tick(self, now: float) -> None:
         """Write down what is to be written down, if it is time; one record is under way at a time."""
@@ -107,13 +108,17 @@ class Windows:
 
     def _write(self, now: float) -> None:
         self.state.parts = {number: track.part() for number, track in self.tracks.items()}
+        self.state.accepted, self.state.dead = self.accepted, self.dead
         self.journal.write(self.state)
         self.announcing += self.announced
         self.announced = []
         self.covered, self.fresh, self.written = self.fresh, 0, now
 
     def _track(self, partition: int) -> Track:
-        return self.tracks.setdefault(partition, Track(0, 0, 0, set()))
+        found = self.tracks.get(partition)
+        if found is None:
+            found = self.tracks[partition] = Track(0, 0, 0, set())
+        return found
 
 
 class Rows:

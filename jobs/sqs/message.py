@@ -60,8 +60,8 @@ class Message:
 
 def size_of(body: str, attributes: dict[str, dict[str, str]]) -> int:
     """Bytes as SQS counts them: the body, and each attribute's name, type and value."""
-    named = sum(_utf8(name) + _utf8(each["DataType"]) + _utf8(each["StringValue"]) for name, each in attributes.items())
-    return _utf8(body) + named
+    named = [f"{name}{each['DataType']}{each['StringValue']}" for name, each in attributes.items()]
+    return _utf8(body) + _utf8("".join(named))
 
 
 def _utf8(text: str) -> int:
