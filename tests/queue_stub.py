@@ -185,8 +185,8 @@ def digest_of_attributes(given: dict[str, str]) -> str:
         if f"{at}.Name" not in given:
             break
         text, binary = given.get(f"{at}.Value.StringValue"), given.get(f"{at}.Value.BinaryValue", "")
-        value = (b"\x01", text.encode()) if text is not None else (b"\x02", b64decode(binary))
-        found[given[f"{at}.Name"]] = (given[f"{at}.Value.DataType"], *value)
+        transport, value = (b"\x01", text.encode()) if text is not None else (b"\x02", b64decode(binary))
+        found[given[f"{at}.Name"]] = (given[f"{at}.Value.DataType"], transport, value)
     whole = b""
     for name, (kind, transport, value) in sorted(found.items()):
         for part in (name.encode(), kind.encode()):
