@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from threading import Event, Thread
 from typing import Any
 from uuid import uuid4
 
@@ -150,22 +151,32 @@ def on_stub(way: str, python: str, topic: str, url: str) -> Run:
 
 
 def on_elasticmq(way: str, python: str, topic: str, sqs: Any, url: str) -> Run:
-    """One way against ElasticMQ, timed by when half a request's worth is missing."""
+    """One way against ElasticMQ, timed as the stand-in does it: from the first messages that it holds to the last."""
     queue = f"bench-{uuid4().hex[:8]}"
     address = sqs.create_queue(QueueName=queue)["QueueUrl"]
 
     def held() -> int:
         return int(sqs.get_queue_attributes(QueueUrl=address, AttributeNames=["All"])["Attributes"][NAME])
 
-    began = time.perf_counter()
+    seen: list[tuple[float, int]] = []
+
+    def look() -> None:
+        while not ended.wait(0.02) and (not seen or seen[-1][1] < COUNT):
+            if count := held():
+                seen.append((time.perf_counter(), count))
+
+    ended = Event()
+    watch = Thread(target=look, daemon=True)
+    watch.start()
     try:
-        if way == "camel":
-            used, seconds = camel(topic, queue, url, held), time.perf_counter() - began
-        else:
-            said = send(way, python, topic, queue, url)
-            used, seconds = said["cpu"], said["process"]
-        return Run(seconds, used, (held(), ""))
+        used = camel(topic, queue, url, held) if way == "camel" else send(way, python, topic, queue, url)["cpu"]
+        watch.join(10)
+        (began, first), (end, last) = seen[0], next(each for each in seen if each[1] == seen[-1][1])
+        seconds = (end - began) * last / max(1, last - first)
+        return Run(seconds or 0.02, used, (held(), ""))
     finally:
+        ended.set()
+        watch.join(10)
         sqs.delete_queue(QueueUrl=address)
 
 
