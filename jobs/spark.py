@@ -1,6 +1,10 @@
 """The Spark session of a job: a client of a Spark Connect server, or a driver of its own."""
 
+import atexit
+import signal
 import socket
+import sys
+import threading
 from urllib.parse import urlsplit
 
 from grpc import RpcError
@@ -57,4 +61,17 @@ def _connected(builder: SparkSession.Builder, remote: str) -> SparkSession:
             f"no Spark Connect server answers at {remote}: {str(error).splitlines()[0]}",
             hint="make status",
         ) from error
+    _end_together(connected)
     return connected
+
+
+def _end_together(connected: SparkSession) -> None:
+    """End what the server does for this process when it ends or is told to: it would go on for minutes, and commit."""
+
+    def end() -> None:
+        connected.client.set_retry_policies([])  # a server that is gone is not waited for
+        connected.stop()
+
+    atexit.register(end)
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))

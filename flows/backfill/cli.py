@@ -98,6 +98,21 @@ def _own_or_serious(logged: logging.LogRecord) -> bool:
 
 
 @app.command
+def cancel(name: str) -> object:
+    """Cancel a backfill that runs on this machine: no window is begun any more, and what is under way is ended.
+
+    Args:
+        name: The record: `backfills/NAME.yaml` without its ending.
+    """
+    from flows.run import reach_prefect  # noqa: PLC0415
+
+    reach_prefect()
+    from flows.backfill import cancelling  # noqa: PLC0415
+
+    return cancelling.cancel(name)
+
+
+@app.command
 def show(name: str) -> object:
     """Show a backfill: why, how much, and how each window stands.
 

@@ -1,22 +1,15 @@
 """The flow: the windows of a record as Prefect's tasks, each done once, however often it is killed and run again."""
 
-import asyncio
 import getpass
-import json
-import os
-import signal
 import socket
-import threading
 import time
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
-from hera.workflows import models as model
 from prefect import flow, get_client, get_run_logger, task
-from prefect.client.schemas.objects import State, StateType, TaskRun
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 from prefect.futures import wait
 from prefect.runtime import flow_run as this_run
@@ -24,17 +17,15 @@ from prefect.states import Cancelled, Completed, Crashed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import Task, exponential_backoff
 
-from flows import argo, command, dag
-from flows.backfill import gate, planning, record
+from flows import command
+from flows.backfill import cancelling, gate, planning, record, work
 from flows.backfill.gate import Pace
 from flows.backfill.record import Backfill, Batch, Book, Run, Table
 from flows.command import CommandError
 from jobs import kafka, settings
 from jobs.errors import VERDICTS, JobError
 from jobs.groups import actual
-from workflows import redo
 
-WATCH = 2.0  # seconds between two looks at whether the run was cancelled
 RETRIES = 3
 
 
@@ -92,7 +83,7 @@ def backfill(
         if dry_run:
             return Completed(message=f"planned: {path}", data=planned)
         name = planned.name
-    with record.held(name) as book, command.ended_with_this_process(), _cancelled_by_the_ui():
+    with record.held(name) as book, command.ended_with_this_process(), _heard():
         return _run(book, failed=retry == "failed")
 
 
@@ -145,15 +136,17 @@ def _window(book: Book, name: str, pace: Pace) -> State[Any]:
     """One window, once it is its turn: it is not begun after a cancellation, nor after too many failures."""
     found, batch, log = book.record, book.batch(name), get_run_logger()
     context = TaskRunContext.get()
-    if not context or context.task_run.run_count <= 1:
+    first = not context or context.task_run.run_count <= 1
+    if first:
         gate.wait_until(pace.turn(batch.records), _stopped)
         gate.wait_for_consumers(lambda: _late(found), found.max_lag, cast(Any, log), _stopped)
     if _stopped() or book.record.count("failed") >= found.max_failed:
         return Cancelled(name="NotBegun", message="cancelled, or too many windows failed")
     begun = time.monotonic()
-    book.note(name, state="running", tries=batch.tries + 1, begun=_now(), message="")
+    killed = first and batch.state == "running"  # by the last run: this is still the same try
+    book.note(name, state="running", tries=batch.tries + (not killed), begun=_now(), message="")
     try:
-        counts = _on_argo(found, batch) if found.on == "argo" else _here(found, batch)
+        counts = work.do(found, book.batch(name), _stopped)
     except (CommandError, JobError) as error:
         if _stopped():
             book.note(name, state="pending", message="interrupted")
@@ -164,38 +157,12 @@ def _window(book: Book, name: str, pace: Pace) -> State[Any]:
     return Completed(message=f"{batch.records:,} records")
 
 
-def _here(found: Backfill, batch: Batch) -> dict[str, int]:
-    """The steps of the workflow `redo` one after the other, each the command line of its container."""
-    given = {f"workflow.parameters.{key}": value for key, value in found.arguments(batch).items()}
-    scope = {**given, "workflow.name": f"{found.name}/{batch.name}", "retries": "0"}
-    counts: dict[str, int] = {}
-    for step in dag.steps(cast(model.WorkflowTemplate, redo.workflow.build())):
-        if step.holds(scope):
-            done = command.run(step.name, step.command(scope), step.seconds)
-            counts |= _counts(step.name, done.result or "{}")
-    return counts
-
-
-def _on_argo(found: Backfill, batch: Batch) -> dict[str, int]:
-    """The workflow `redo` on the cluster; a window that is taken up again finds the one that it submitted."""
-    identity = uuid5(NAMESPACE_URL, f"headrace:{found.made}:{found.name}/{batch.name}/{batch.tries}")
-    log = get_run_logger()
-    ended = asyncio.run(argo.carry("redo", found.arguments(batch), identity, log.info, _stopped))
-    if ended.phase != "Succeeded":
-        raise JobError(ended.verdict, result=ended)
-    return {}
-
-
-def _counts(step: str, printed: str) -> dict[str, int]:
-    """What a job said, as far as a person wants it in the record."""
-    layer = step.partition("-")[0]
-    said: dict[str, Any] = json.loads(printed)
-    names = {"bronze": ("rows", "had"), "silver": ("rows", "redone", "dead"), "gold": ("periods", "rows")}
-    return {f"{layer} {name}": said[name] for name in names.get(layer, ()) if said.get(name)}
-
-
 def _late(found: Backfill) -> list[Any]:
     return gate.behind(actual.lags(found.topic), found.max_lag, f"bronze-{found.topic}")
+
+
+def _heard() -> AbstractContextManager[None]:
+    return cancelling.heard(UUID(str(this_run.id)), _stopped)
 
 
 def _stopped() -> bool:
@@ -205,28 +172,6 @@ def _stopped() -> bool:
 def _may_try_again(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
     error = state.result(raise_on_failure=False)
     return isinstance(error, CommandError) and error.outcome.exit_status not in VERDICTS and not _stopped()
-
-
-@contextmanager
-def _cancelled_by_the_ui() -> Generator[None, None, None]:
-    """While inside, a cancellation of this flow run ends this process as a signal would."""
-    done, identity = threading.Event(), UUID(str(this_run.id))
-
-    def watch() -> None:
-        with get_client(sync_client=True) as client:
-            while not done.wait(WATCH):
-                with suppress(Exception):  # the server may be away for a while: the windows go on
-                    state = client.read_flow_run(identity).state
-                    if state and state.type in (StateType.CANCELLING, StateType.CANCELLED) and not _stopped():
-                        os.kill(os.getpid(), signal.SIGTERM)
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watcher.join()
 
 
 def _bury_the_killed(found: Backfill) -> None:

@@ -135,16 +135,19 @@ class Backfill(Strict):
         states = ("pending", "running", "failed") if failed else ("pending", "running")
         return [each for each in self.windows if each.state in states]
 
-    def arguments(self, batch: Batch) -> dict[str, str]:
-        """What the workflow `redo` is given for a window."""
-        layers = ("gold", "verify") if batch.name == "end" else LAYERS[self.table]
+    def layers(self, batch: Batch) -> tuple[str, ...]:
+        """What is done in a window, in order; at the end gold, and the proof."""
+        return ("gold", "verify") if batch.name == "end" else LAYERS[self.table]
+
+    def arguments(self, batch: Batch, layer: str) -> dict[str, str]:
+        """What the workflow `redo` is given for one layer of a window."""
         return {
             "topic": self.topic,
             "dataset": self.dataset,
             "offsets": batch.offsets,
             "why": self.reason,
             "once": f"{self.name}/{batch.name}",
-            **{layer: "yes" if layer in layers else "no" for layer in ("bronze", "silver", "gold", "verify")},
+            **{each: "yes" if each == layer else "no" for each in ("bronze", "silver", "gold", "verify")},
         }
 
     def text(self) -> str:
@@ -216,14 +219,25 @@ def held(name: str) -> Generator["Book", None, None]:
         JobError: Another process runs it.
         UsageError: There is no such record.
     """
-    record = read(name)
+    read(name)  # before a lock is made for a name that is wrong
     with (folder() / f".{name}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             hint = f"headrace backfill show {name}"
             raise JobError(f"backfill {name} is run by another process now", hint=hint) from error
-        yield Book(record)
+        yield Book(read(name))  # as whoever held it last left it
+
+
+def is_held(name: str) -> bool:
+    """Whether a process of this machine runs it now."""
+    try:
+        with held(name):
+            return False
+    except JobError as error:
+        if isinstance(error, UsageError):
+            raise
+        return True
 
 
 class Book:

@@ -3,12 +3,13 @@
 import json
 import os
 import random
-import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import psutil
 import pytest
 import yaml
@@ -19,6 +20,7 @@ from tests.services.copies import ROOT, Copy, eventually
 from tests.services.test_lake import Topic, good
 from tests.services.test_windows import NEW_YEAR, fill
 
+PATIENCE = 300  # seconds, on a busy machine
 WINDOWS, KILLS = (int(each) for each in os.environ.get("BACKFILL", "6,2").split(","))
 """How many windows a backfill has, and how often it is killed: the whole proof is BACKFILL=100,5."""
 
@@ -38,8 +40,8 @@ class Again:
         assert done.returncode == status, done.stderr
         return json.loads(done.stdout) if not status else done.stderr
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return self.topic.stack.headrace("backfill", "run", self.name, *words, **self.environment)
+    def run(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return self.topic.stack.headrace("backfill", "run", self.name, *words, **self.environment, **environment)
 
     def start(self) -> subprocess.Popen[str]:
         state = str(self.topic.stack.state)
@@ -86,7 +88,9 @@ def test_windows_are_done_once_each_though_the_run_is_killed_again_and_again(aga
     dice = random.Random(6)  # noqa: S311 - dice
     for _ in range(KILLS):
         process, goal = again.start(), again.states().count("done") + dice.randint(0, 1)
-        eventually(lambda goal=goal: again.states().count("done") >= goal and "running" in again.states(), seconds=120)
+        eventually(
+            lambda goal=goal: again.states().count("done") >= goal and "running" in again.states(), seconds=PATIENCE
+        )
         kill(process)
         assert "running" in again.states()
 
@@ -104,7 +108,7 @@ def test_a_backfill_of_all_tables_ends_with_gold_and_the_proof(again: Again) -> 
     for step in ("bronze", "silver", "gold"):
         again.topic.do(step)
     before = again.topic.stack.headrace("ledger", "verify", f"--topic={again.topic.name}")
-    again.plan("--offsets=0:10-30", "--window=10")
+    again.plan("--offsets=0:10-30", "--window=10", "--concurrency=2")
 
     ended = again.run()
     once_more = again.run()
@@ -127,17 +131,81 @@ def test_one_that_is_cancelled_begins_nothing_more_and_goes_on_when_it_is_run_ag
     fill(again.topic, range(30), at=NEW_YEAR)
     again.plan("--offsets=0:-", "--window=10", "--table=bronze")
     process = again.start()
-    eventually(lambda: "running" in again.states(), seconds=120)
+    eventually(lambda: "running" in again.states(), seconds=PATIENCE)
 
-    process.send_signal(signal.SIGTERM)
+    cancelled = again.topic.stack.headrace("backfill", "cancel", again.name, **again.environment)
     _, said = process.communicate(timeout=30)
 
+    assert cancelled.returncode == 0, cancelled.stderr
     assert process.returncode == 1
     assert f"next: headrace backfill run {again.name}" in said
     assert again.states().count("pending") >= 2
     assert again.record["runs"][-1]["ended"] == "Cancelled"
+    nobody = again.topic.stack.headrace("backfill", "cancel", again.name, **again.environment)
+    assert (nobody.returncode, "does not run" in nobody.stderr) == (1, True)
     assert again.run().returncode == 0
     assert set(again.states()) == {"done"}
+
+
+def test_windows_that_failed_are_done_when_it_is_asked_for_and_nothing_else_is_begun_before(again: Again) -> None:
+    fill(again.topic, range(20), at=NEW_YEAR)
+    again.plan("--offsets=0:-", "--window=10", "--table=bronze", "--max-failed=1")
+
+    broken = again.run(LAKE_URI="")  # a verdict: it is not tried again
+    stands = again.states()
+    mended = again.run("--retry=failed")
+
+    assert (broken.returncode, stands) == (1, ["failed", "pending"]), broken.stderr
+    assert f"next: headrace backfill run {again.name} --retry=failed" in broken.stderr
+    assert "LAKE_URI" in again.record["windows"][0].get("message", "LAKE_URI")
+    assert (mended.returncode, again.states()) == (0, ["done", "done"]), mended.stderr
+
+
+@pytest.fixture
+def ui(stack: Copy) -> Iterator[httpx.Client]:
+    """Prefect's server, asked as its UI asks."""
+    with httpx.Client(base_url=stack.env["PREFECT_API_URL"], timeout=60) as client:
+        yield client
+
+
+def test_prefects_ui_can_start_and_cancel_one_with_a_form(stack: Copy, ui: httpx.Client) -> None:
+    again = Again(stack, ROOT / "backfills")  # where the deployment has its records
+    fill(again.topic, range(30), at=NEW_YEAR)
+    look = lambda: found.json() if (found := ui.get("/deployments/name/backfill/local")).is_success else None  # noqa: E731
+    form: dict[str, Any] = eventually(look, seconds=PATIENCE) or {}
+    asked = {"dataset": "messages", "topic": again.topic.name, "name": again.name, "reason": "a form"}
+    asked |= {"offsets": "0:-", "window": "10", "table": "bronze", "dry_run": False}
+
+    def begin(**parameters: object) -> str:
+        body = {"parameters": parameters}
+        return ui.post(f"/deployments/{form['id']}/create_flow_run", json=body).raise_for_status().json()["id"]
+
+    def state(run: str) -> str:
+        return ui.get(f"/flow_runs/{run}").raise_for_status().json()["state"]["type"]
+
+    try:
+        first = begin(**asked)
+        eventually(
+            lambda: (again.folder / f"{again.name}.yaml").exists() and "running" in again.states(), seconds=PATIENCE
+        )
+        cancel = {"state": {"type": "CANCELLING"}}
+        ui.post(f"/flow_runs/{first}/set_state", json=cancel).raise_for_status()
+        eventually(lambda: "running" not in again.states(), seconds=30)
+        eventually(lambda: state(first) == "CANCELLED", seconds=60)
+        left = again.states().count("pending")
+        second = begin(name=again.name, dry_run=False)
+        eventually(lambda: state(second) == "COMPLETED", seconds=PATIENCE)
+        stands = again.states()
+    finally:
+        for path in (f"{again.name}.yaml", f".{again.name}.lock"):
+            (again.folder / path).unlink(missing_ok=True)
+
+    assert left >= 2
+    assert set(stands) == {"done"}
+    schema = form["parameter_openapi_schema"]["properties"]
+    assert {"name", "retry", "dry_run", "dataset", "reason", "start", "end", "offsets", "table", "rate"} <= {*schema}
+    assert "Why it is done again." in str(schema["reason"])
+    assert schema["table"]["enum"] == ["all", "bronze", "silver", "gold"]
 
 
 def test_it_waits_for_a_live_consumer_that_is_behind(again: Again) -> None:
