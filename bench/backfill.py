@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from statistics import quantiles
+from typing import Any
 from uuid import uuid4
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -36,7 +37,7 @@ HEADRACE = [sys.executable, "-c", "from jobs.cli import main; main()"]
 class Live:
     """A producer and a consumer of one topic, each in a thread, and how far the consumer is behind."""
 
-    def __init__(self, topic: str, config: dict[str, str]) -> None:
+    def __init__(self, topic: str, config: dict[str, Any]) -> None:
         self.topic, self.config = topic, config
         self.ended = threading.Event()
         self.sent = self.seen = 0
@@ -99,7 +100,7 @@ class Live:
         return found
 
 
-def fill(config: dict[str, str]) -> str:
+def fill(config: dict[str, Any]) -> str:
     """Make a topic with HISTORY events and return its name."""
     name = f"backfill-{uuid4().hex[:8]}"
     client = AdminClient(config)
@@ -128,7 +129,7 @@ def main() -> None:
     if "BACKFILL_BENCH" not in os.environ:
         line.refuse_if_busy()
     os.environ["HEADRACE_BACKFILLS"] = tempfile.mkdtemp()
-    config = {"bootstrap.servers": settings.load(settings.Kafka).bootstrap_servers}
+    config: dict[str, Any] = {"bootstrap.servers": settings.load(settings.Kafka).bootstrap_servers}
     topic = fill(config)
     live = Live(topic, config)
     without: list[int] = []

@@ -48,6 +48,8 @@ def build(
     silver, gold = Table(spark, f"silver/{topic}"), Table(spark, f"gold/{topic}")
     history, ledger = silver.history(), gold.ledger()
     below = entries.entries(history)
+    if not below and not ledger:
+        return Built(gold.name)
     done = 0 if rebuild else included(gold.name, ledger, below)
     again = [] if once and any(each.once == once for each in ledger) else redone.read(redo, topic)
     if len(below) == done and not again:

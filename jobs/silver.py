@@ -74,6 +74,8 @@ def clean(
     bronze, silver = Table(spark, f"bronze/{topic}"), Table(spark, f"silver/{topic}")
     history, ledger = bronze.history(), silver.ledger()
     below = entries.entries(history)
+    if not below and not ledger:
+        return Cleaned(silver.name)
     done = 0 if rebuild else included(silver.name, ledger, below)
     rules, windows = datasets.named(dataset), redone.read(redo, topic)
     again = [] if rebuild or (once and any(each.once == once for each in ledger)) else windows

@@ -76,6 +76,8 @@ def place(group: str, topic: str, offsets: Mapping[int, int]) -> None:
         JobError: The group has members, or the cluster refuses.
     """
     places = [TopicPartition(topic, number, offset) for number, offset in sorted(offsets.items())]
+    if not places:
+        return
     client = kafka.admin()
     wanted = ConsumerGroupTopicPartitions(group, places)
     [done] = client.alter_consumer_group_offsets([wanted], request_timeout=kafka.REQUEST).values()

@@ -89,7 +89,7 @@ def generated(dataset: Dataset, count: int) -> list[bytes | None]:
         database=None,
         derandomize=True,
         phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     )
     @given(st.lists(bad(dataset), min_size=10, max_size=10))
     def collect(some: list[bytes | None]) -> None:
@@ -181,7 +181,7 @@ def test_good_records_and_dead_letters_are_all_records_and_nothing_is_blocked(ru
     assert cleaned["dead"] > COUNT // 2
     held = Counter(each.value for each in run.letters if not each.pointer)
     assert not held - Counter(run.sent), "a letter holds the bytes of its record"
-    assert not held & Counter(run.valid)
+    assert not held.keys() & {*run.valid}
     assert sorted(each.size for each in run.letters if each.pointer) == sorted(LARGE)
 
 

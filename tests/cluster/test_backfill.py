@@ -1,0 +1,55 @@
+"""A backfill whose windows are Workflows on a real Argo: a killed run finds its own again, a cancel ends them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster import kube
+from tests.cluster.place import kubeconfig
+from tests.cluster.workflows import NAMESPACE
+from tests.services.copies import Copy, eventually
+from tests.services.test_backfill import Again, kill
+from tests.services.test_windows import NEW_YEAR, fill
+
+
+@pytest.fixture
+def again(carried: Copy, tmp_path: Path) -> Again:
+    made = Again(carried, tmp_path)
+    made.environment["KUBECONFIG"] = str(kubeconfig())
+    return made
+
+
+def workflows(again: Again) -> list[dict[str, Any]]:
+    """The Workflows of this backfill, oldest first."""
+    items = kube.get("workflows", "-n", NAMESPACE)["items"]
+    given = lambda item: {each["name"]: each["value"] for each in item["spec"]["arguments"]["parameters"]}  # noqa: E731
+    found = [each for each in items if given(each).get("topic") == again.topic.name]
+    return sorted(found, key=lambda each: each["metadata"]["creationTimestamp"])
+
+
+def phases(again: Again) -> list[str]:
+    return [each.get("status", {}).get("phase", "") for each in workflows(again)]
+
+
+def test_a_window_is_a_workflow_that_a_killed_run_finds_again_and_a_cancelled_one_ends(again: Again) -> None:
+    fill(again.topic, range(20), at=NEW_YEAR)
+    again.plan("--offsets=0:-", "--window=10", "--table=bronze", "--on=argo")
+    first = again.start()
+    eventually(lambda: workflows(again), seconds=300)
+    kill(first)
+    second = again.start()
+    eventually(lambda: again.states()[0] == "done", seconds=600)
+    eventually(lambda: len(workflows(again)) > 1, seconds=300)
+
+    cancelled = again.topic.stack.headrace("backfill", "cancel", again.name, **again.environment)
+    second.communicate(timeout=60)
+    stands = again.states()
+    last = again.run()
+
+    assert cancelled.returncode == 0, cancelled.stderr
+    assert stands == ["done", "pending"]
+    assert last.returncode == 0, last.stderr
+    assert phases(again) == ["Succeeded", "Failed", "Succeeded"], "one of a killed run, one cancelled, one again"
+    assert again.topic.do("bronze")["entry"] == 0  # there is nothing left to load
+    assert len(again.ledger("bronze")) == 2
