@@ -118,7 +118,8 @@ def _ended(found: Backfill) -> State[Any]:
 def _walk(book: Book, todo: list[Batch]) -> None:
     """Do the windows in order, as many at once as the task runner takes."""
     pace = Pace(book.record.rate)
-    wait([_task(each).submit(book, each.name, pace) for each in todo])
+    with command.ended_with_this_process():  # again: each flow run of Prefect handles signals its own way
+        wait([_task(each).submit(book, each.name, pace) for each in todo])
 
 
 def _task(batch: Batch) -> Task[..., Any]:
