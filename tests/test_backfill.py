@@ -126,6 +126,20 @@ def test_a_run_does_what_was_never_done_and_on_demand_what_failed() -> None:
     assert [each.name for each in found.todo(failed=True)] == ["001", "002"]
 
 
+@pytest.mark.usefixtures("folder")
+def test_what_failed_in_earlier_runs_does_not_end_this_one() -> None:
+    states = ("done", "failed", "failed")
+    windows = [each.model_copy(update={"state": state}) for each, state in zip(made().windows, states, strict=True)]
+    mine = record.Run(by="me@here", flow_run="1", begun="now")
+    book, again = record.Book(made(windows=windows)), record.Book(made(windows=windows))
+
+    assert [each.name for each in book.begin(mine, failed=False)] == []
+    assert [each.name for each in again.begin(mine, failed=True)] == ["001", "002"]
+    assert (book.failures, again.failures) == (0, 0)
+    again.note("002", state="failed")
+    assert (again.failures, again.record.runs) == (1, [mine])
+
+
 def test_each_layer_of_a_window_is_one_run_of_the_workflow() -> None:
     found = made()
     window, end = found.windows[1], found.end

@@ -93,8 +93,7 @@ def _run(book: Book, *, failed: bool) -> State[Any]:
         raise JobError(f"{found.topic} was made again since the plan: its id is {now}, not {found.topic_id}")
     _bury_the_killed(found)
     mine = Run(by=f"{getpass.getuser()}@{socket.gethostname()}", flow_run=str(this_run.id), begun=_now())
-    book.change(runs=[*found.runs, mine])
-    todo = found.todo(failed=failed)
+    todo = book.begin(mine, failed=failed)
     runner: Any = ThreadPoolTaskRunner(max_workers=found.concurrency)
     flow(name="windows", flow_run_name=found.name, task_runner=runner)(_walk)(book, todo)
     end = book.record.end
@@ -141,7 +140,7 @@ def _window(book: Book, name: str, pace: Pace) -> State[Any]:
     if first:
         gate.wait_until(pace.turn(batch.records), _stopped)
         gate.wait_for_consumers(lambda: _late(found), found.max_lag, cast(Any, log), _stopped)
-    if _stopped() or book.record.count("failed") >= found.max_failed:
+    if _stopped() or book.failures >= found.max_failed:
         return Cancelled(name="NotBegun", message="cancelled, or too many windows failed")
     begun = time.monotonic()
     killed = first and batch.state == "running"  # by the last run: this is still the same try

@@ -250,6 +250,21 @@ class Book:
     def __init__(self, record: Backfill) -> None:
         self.record = record
         self._lock = Lock()
+        self._before = record.count("failed")
+
+    def begin(self, run: Run, *, failed: bool) -> list[Batch]:
+        """Note that a run begins, and return the windows that it does; failed ones among them stand anew."""
+        for each in self.record.todo(failed=failed):
+            if each.state == "failed":
+                self.note(each.name, state="pending")
+        self._before = self.record.count("failed")
+        self.change(runs=[*self.record.runs, run])
+        return self.record.todo(failed=False)
+
+    @property
+    def failures(self) -> int:
+        """How many windows have failed in this run."""
+        return self.record.count("failed") - self._before
 
     def change(self, **changes: object) -> None:
         """Change the record itself."""
