@@ -155,13 +155,16 @@ def container(job: Job[..., Any], **options: str) -> Container:
 
 
 def retry(limit: int) -> RetryStrategy:
-    """Try again, but not after a verdict: the same input would only get the same answer."""
+    """Try again, but not after a verdict: the same input would only get the same answer.
+
+    There is no maxDuration: it counts from the first try's start, so a try that lasted that long would be the only one.
+    """
     verdicts = ", ".join(str(status) for status in VERDICTS)
     return RetryStrategy(
         limit=limit,
         retry_policy="Always",
         expression=f"!(asInt(lastRetry.exitCode) in [{verdicts}])",
-        backoff=argo.Backoff(duration="5s", factor=argo.IntOrString(2), max_duration="5m"),
+        backoff=argo.Backoff(duration="5s", factor=argo.IntOrString(2)),
     )
 
 

@@ -38,7 +38,7 @@ class Verified:
         return "\n".join([*lines, f"{len(self.checks) - len(self.broken)} of {len(self.checks)} hold"])
 
 
-@job("spark", cpu="500m", memory="1Gi", retries=2, minutes=30, needs=("kafka", "lake", "spark"))
+@job("spark", cpu="500m", memory="1536Mi", retries=2, minutes=30, needs=("kafka", "lake", "spark"))
 def verify(topic: str, *, dataset: datasets.Name = "messages", queue: str = "") -> Verified:
     """Prove that no record is missing and none is there twice, from the topic to the queue.
 
