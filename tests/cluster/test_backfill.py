@@ -33,14 +33,14 @@ def phases(again: Again) -> list[str]:
 
 
 def test_a_window_is_a_workflow_that_a_killed_run_finds_again_and_a_cancelled_one_ends(again: Again) -> None:
-    fill(again.topic, range(20), at=NEW_YEAR)
+    fill(again.topic, range(40), at=NEW_YEAR)
     again.plan("--offsets=0:-", "--window=10", "--table=bronze", "--on=argo")
     first = again.start()
     eventually(lambda: workflows(again), seconds=300)
     kill(first)
     second = again.start()
-    eventually(lambda: again.states()[0] == "done", seconds=600)
-    eventually(lambda: len(workflows(again)) > 1, seconds=300)
+    eventually(lambda: len(workflows(again)) > 1, seconds=600)
+    first_tries = again.record["windows"][0]["tries"]
 
     cancelled = again.topic.stack.headrace("backfill", "cancel", again.name, **again.environment)
     second.communicate(timeout=60)
@@ -48,8 +48,8 @@ def test_a_window_is_a_workflow_that_a_killed_run_finds_again_and_a_cancelled_on
     last = again.run()
 
     assert cancelled.returncode == 0, cancelled.stderr
-    assert stands == ["done", "pending"]
+    assert (first_tries, stands[0], stands[2:]) == (1, "done", ["pending", "pending"])
     assert last.returncode == 0, last.stderr
-    assert phases(again) == ["Succeeded", "Failed", "Succeeded"], "one of a killed run, one cancelled, one again"
+    assert phases(again).count("Succeeded") == 4  # the cancelled one may have ended before
     assert again.topic.do("bronze")["entry"] == 0  # there is nothing left to load
-    assert len(again.ledger("bronze")) == 2
+    assert len(again.ledger("bronze")) == 4

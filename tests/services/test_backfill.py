@@ -38,11 +38,9 @@ class Again:
         place = ConfigResource(ResourceType.TOPIC, self.topic.name, incremental_configs=[keep])
         self.topic.admin.incremental_alter_configs([place])[place].result()
 
-    def plan(self, *words: str, status: int = 0) -> Any:
-        done = self.topic.stack.headrace(
-            "backfill", "messages", f"--topic={self.topic.name}", f"--name={self.name}", "--reason=a test", *words,
-            **self.environment,
-        )  # fmt: skip
+    def plan(self, *words: str, status: int = 0, reason: str = "a test") -> Any:
+        given = (f"--topic={self.topic.name}", f"--name={self.name}", f"--reason={reason}")
+        done = self.topic.stack.headrace("backfill", "messages", *given, *words, **self.environment)
         assert done.returncode == status, done.stderr
         return json.loads(done.stdout) if not status else done.stderr
 
@@ -245,7 +243,7 @@ def test_a_plan_without_a_reason_or_of_what_is_gone_is_refused(again: Again) -> 
         done.result()
 
     assert "5 of 20 records of partition 0 expired" in again.plan("--offsets=0:0-20", status=1)
-    assert "give --reason" in again.plan("--offsets=0:0-20", "--reason=", status=2)
+    assert "give --reason" in again.plan("--offsets=0:0-20", status=2, reason="")
     again.plan("--offsets=0:0-20", "--on-expired=clip", "--dry-run")
     assert "ends at 20, not at 99" in again.plan("--offsets=0:0-99", status=2)
     assert "--window 0 makes more than" in again.plan("--offsets=0:5-20", "--window=0", status=2)
