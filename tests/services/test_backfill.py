@@ -84,6 +84,7 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.communicate(timeout=30)
 
 
+@pytest.mark.timeout(600 + 60 * WINDOWS)
 def test_windows_are_done_once_each_though_the_run_is_killed_again_and_again(again: Again) -> None:
     fill(again.topic, range(WINDOWS * 10), at=NEW_YEAR)
     end = f"--to={NEW_YEAR.replace(hour=WINDOWS // 6, minute=WINDOWS % 6 * 10):%Y-%m-%dT%H:%M}"
