@@ -23,9 +23,12 @@ def again(carried: Copy, tmp_path: Path) -> Again:
 def workflows(again: Again) -> list[dict[str, Any]]:
     """The Workflows of this backfill, oldest first."""
     items = kube.get("workflows", "-n", NAMESPACE)["items"]
-    given = lambda item: {each["name"]: each["value"] for each in item["spec"]["arguments"]["parameters"]}  # noqa: E731
-    found = [each for each in items if given(each).get("topic") == again.topic.name]
+    found = [each for each in items if {"name": "topic", "value": again.topic.name} in _arguments(each)]
     return sorted(found, key=lambda each: each["metadata"]["creationTimestamp"])
+
+
+def _arguments(workflow: dict[str, Any]) -> list[dict[str, str]]:
+    return workflow["spec"].get("arguments", {}).get("parameters", [])
 
 
 def phases(again: Again) -> list[str]:
