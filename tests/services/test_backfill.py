@@ -16,7 +16,6 @@ import psutil
 import pytest
 import yaml
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from pyspark.sql import SparkSession
 
 from tests.services.copies import ROOT, Copy, eventually
@@ -34,9 +33,6 @@ class Again:
     def __init__(self, stack: Copy, folder: Path) -> None:
         self.topic, self.folder, self.name = Topic(stack), folder, f"b-{uuid4().hex[:6]}"
         self.environment = {"HEADRACE_BACKFILLS": str(folder)}
-        keep = ConfigEntry("retention.ms", "-1", incremental_operation=AlterConfigOpType.SET)  # it holds old records
-        place = ConfigResource(ResourceType.TOPIC, self.topic.name, incremental_configs=[keep])
-        self.topic.admin.incremental_alter_configs([place])[place].result()
 
     def plan(self, *words: str, status: int = 0, reason: str = "a test") -> Any:
         given = (f"--topic={self.topic.name}", f"--name={self.name}", f"--reason={reason}")

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
-from confluent_kafka.admin import NewTopic
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from tests.services.copies import ROOT, Copy, eventually
 from tests.services.test_lake import STEPS, Topic, good
@@ -182,6 +182,9 @@ def test_what_no_letter_can_hold_is_in_the_lake_and_goes_back_from_there(stack: 
 
 
 def test_what_cannot_go_back_says_why(topic: Topic) -> None:
+    week = ConfigEntry("retention.ms", "604800000", incremental_operation=AlterConfigOpType.SET)
+    place = ConfigResource(ResourceType.TOPIC, topic.name, incremental_configs=[week])
+    topic.admin.incremental_alter_configs([place])[place].result()
     bury(topic, 1, place="gold/messages/abc")
     bury(topic, 1, place="no-such-topic/0/1")
     bury(topic, 1, place=f"{topic.name}/unsent/00ff")
