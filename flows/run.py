@@ -68,9 +68,9 @@ def run(workflow: str, *, param: Annotated[Sequence[str], Parameter(negative="")
 
     known = {name: each for name, each in vars(pipelines).items() if isinstance(each, Flow)}
     if workflow not in known:
+        near = get_close_matches(workflow, known, n=1) or [*known]
         raise UsageError(
-            f"there is no workflow {workflow}; there is: {', '.join(known)}",
-            hint=f"headrace run {next(iter(known))}",
+            f"there is no workflow {workflow}; there is: {', '.join(known)}", hint=f"headrace run {near[0]}"
         )
     flow = known[workflow]
     given = parse(workflow, param, [*flow.parameters.properties])

@@ -1,5 +1,6 @@
 """The real services, started once for all tests that need them."""
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,8 @@ settings.load_profile("headrace")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
     """A stack of the tests' own on ports 31000 on, or the one that HEADRACE_TEST_STATE names."""
     if given := os.environ.get("HEADRACE_TEST_STATE"):
-        yield Copy(Path(given).absolute())
+        state = Path(given).absolute()
+        yield Copy(state, json.loads((state / "stack.json").read_text())["ports"])
         return
     copy = Copy(tmp_path_factory.mktemp("stack"), 31000)
     began = copy.make("up")

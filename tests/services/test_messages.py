@@ -42,7 +42,8 @@ def test_a_workflow_that_is_not_there_is_refused(stack: Copy) -> None:
     done = stack.headrace("run", "mesages")
 
     assert done.returncode == 2
-    assert "there is no workflow mesages; there is: messages" in done.stderr
+    assert "there is no workflow mesages; there is:" in done.stderr
+    assert "next: headrace run messages" in done.stderr
 
 
 def test_without_a_stack_it_says_how_to_start_one(tmp_path: Path) -> None:
