@@ -24,7 +24,8 @@ class Topic:
     def __init__(self, stack: Copy, partitions: int = 6) -> None:
         self.stack, self.name = stack, f"v-{uuid4().hex[:8]}"
         self.config: dict[str, Any] = {"bootstrap.servers": stack.env["KAFKA_BOOTSTRAP_SERVERS"]}
-        names = [NewTopic(self.name, partitions, 1), NewTopic(f"{self.name}.dlq", 1, 1)]
+        keep = {"retention.ms": "-1"}  # some records are old
+        names = [NewTopic(self.name, partitions, 1, config=keep), NewTopic(f"{self.name}.dlq", 1, 1)]
         self.admin = AdminClient(self.config)
         for made in self.admin.create_topics(names).values():
             made.result()
