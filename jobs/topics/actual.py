@@ -32,6 +32,10 @@ SEEN_BEFORE = (
 """What a cluster says when somebody else made the change first: the next look decides."""
 
 
+CHUNK = 250
+"""Topics whose settings are asked for in one question."""
+
+
 def read(client: AdminClient, names: Collection[str], *, ids: bool = False) -> dict[str, Actual]:
     """Those of the named topics that exist, with their settings.
 
@@ -49,8 +53,14 @@ def read(client: AdminClient, names: Collection[str], *, ids: bool = False) -> d
         raise kafka.failed("list the topics", error) from error
     found = [name for name in names if name in there]
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in found]
-    answers = client.describe_configs(resources, request_timeout=kafka.REQUEST) if resources else {}
-    entries = {resource.name: _entries(resource.name, future) for resource, future in answers.items()}
+    answers = {  # several questions at once: the broker works on the next while this process reads an answer
+        resource.name: future
+        for first in range(0, len(resources), CHUNK)
+        for resource, future in client.describe_configs(
+            resources[first : first + CHUNK], request_timeout=kafka.REQUEST
+        ).items()
+    }
+    entries = {name: _entries(name, future) for name, future in answers.items()}
     known = _ids(client, found) if ids and found else {}
     moving = _moving([name for name in found if _unsettled(there[name], entries[name] or {})])
     return {
