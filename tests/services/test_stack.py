@@ -36,8 +36,7 @@ def test_status_shows_every_service(stack: Copy) -> None:
 
 def test_a_second_up_changes_nothing(stack: Copy) -> None:
     before, env = stack.pids(), stack.env
-    ports = {} if stack.ports else {"PORTS": json.loads((stack.state / "stack.json").read_text())["ports"]}
-    again = stack.make("up", **ports)
+    again = stack.make("up")
     assert again.returncode == 0, again.stderr
     assert "was up already" in again.stderr
     assert (stack.pids(), stack.env) == (before, env)
@@ -95,7 +94,7 @@ def test_what_was_kept_survives_a_killed_supervisor(stack: Copy) -> None:
     supervisor.send_signal(signal.SIGKILL)
     eventually(lambda: not supervisor.is_running() or supervisor.status() == psutil.STATUS_ZOMBIE)
 
-    said = stack.make("up", PORTS=json.loads((stack.state / "stack.json").read_text())["ports"])
+    said = stack.make("up")
 
     assert said.returncode == 0, said.stderr
     assert "outlived their supervisor" in said.stderr
