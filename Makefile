@@ -16,8 +16,8 @@ setup: ## Install what the project needs: .venv from requirements.lock, Java, th
 demo: up ## Carry real messages through the whole pipeline once, and balance the books
 	@$(PYTHON) -m stack.demo
 
-test: setup lint ## Run all tests, on a stack of their own (ports from 31000)
-	@$(PYTHON) -m pytest
+test: setup lint ## Run all tests, two at a time, on stacks of their own (ports from 30000 and 31000)
+	@$(PYTHON) -m pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
 lint: setup ## Check style, types and rendered files
 	@.venv/bin/ruff check --quiet .

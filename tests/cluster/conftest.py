@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=f"cluster tier: {reason}"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[None]:
     """The cluster of this checkout, or the one that `KUBECONFIG` names; ended only by who started it."""
     if foreign() or node.running():
@@ -53,7 +53,7 @@ def ours(cluster: None) -> None:  # noqa: ARG001 - it comes first
         pytest.skip("KUBECONFIG names another cluster, and this test is of our own node")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def carried(cluster: None, stack: Copy) -> Iterator[Copy]:  # noqa: ARG001 - it comes first
     """The tests' own stack, reached from pods under the names and with the Secrets that jobs expect."""
     with pytest.MonkeyPatch.context() as patch:

@@ -57,7 +57,9 @@ def install_headrace() -> None:
     chosen = [dict(zip(("newName", "newTag"), images.tag(name).split(":"), strict=True)) for name in images.names()]
     named = [{"name": name, **image} for name, image in zip(images.names(), chosen, strict=True)]
     idle = [{"name": "prefect-worker", "count": 0}]  # its test starts it
-    applied = _kustomization("headrace", json.dumps({"resources": [base], "images": named, "replicas": idle}))
+    asleep = {"target": {"kind": "CronWorkflow"}, "patch": '[{"op": "add", "path": "/spec/suspend", "value": true}]'}
+    changed = {"images": named, "replicas": idle, "patches": [asleep]}
+    applied = _kustomization("headrace", json.dumps({"resources": [base], **changed}))
     kube.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(applied))
     kube.apply_objects(_volume(), *services.objects(services.offered()), *services.secrets())
 

@@ -27,8 +27,9 @@ def topic(stack: Copy) -> Topic:
 
 def sql(topic: Topic, text: str) -> None:
     lake = topic.stack.env["LAKE_URI"]
-    spark = SparkSession.builder.remote(topic.stack.env["SPARK_REMOTE"]).getOrCreate()
+    spark = SparkSession.builder.remote(topic.stack.env["SPARK_REMOTE"]).create()  # another test's may be closed
     spark.sql(text.format(silver=f"delta.`{lake}/silver/{topic.name}`")).collect()
+    spark.stop()
 
 
 def verified(topic: Topic) -> dict[str, Any]:
