@@ -16,24 +16,14 @@ settings.register_profile("headrace", derandomize=True, deadline=None)
 settings.load_profile("headrace")
 
 
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What `make test` gives to one worker at a time: a file, or all tests of the cluster."""
-    cluster = Path(__file__).parent / "cluster"
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("cluster" if cluster in item.path.parents else item.path.name))
-
-
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
-    """A stack of the worker's own, on ports 31000 on (the second: 30000), or the one that HEADRACE_TEST_STATE names."""
+    """A stack of the tests' own, on ports from HEADRACE_TEST_PORTS on, or the one that HEADRACE_TEST_STATE names."""
     if given := os.environ.get("HEADRACE_TEST_STATE"):
         state = Path(given).absolute()
         yield Copy(state, json.loads((state / "stack.json").read_text())["ports"])
         return
-    copy = Copy(tmp_path_factory.mktemp("stack"), 31000 - 1000 * WORKER)
+    copy = Copy(tmp_path_factory.mktemp("stack"), int(os.environ.get("HEADRACE_TEST_PORTS", "31000")))
     began = copy.make("up")
     try:
         assert began.returncode == 0, began.stderr
@@ -46,7 +36,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
 @pytest.fixture(scope="session")
 def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
     """Three brokers and three controllers of the tests' own; whoever ends one starts it again."""
-    three = Brokers(tmp_path_factory.mktemp("three"), 27000 - 1000 * WORKER, 3)
+    three = Brokers(tmp_path_factory.mktemp("three"), 27000, 3)
     try:
         three.up()
         yield three
