@@ -1,0 +1,71 @@
+"""Connections: what passed between two hosts, in the format of NSL-KDD, with its label where somebody knows it."""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F  # noqa: N812
+
+from jobs.datasets.nslkdd import CLASS_OF, FEATURES, FLAGS, PROTOCOLS, RATES, SYMBOLIC, WHOLE
+
+KEY = ("partition", "offset")  # a connection has no name of its own: each record is one
+PERIOD = "day"
+TOTAL = "total"
+LARGEST = 4_294_967_295  # bytes and seconds that were seen; more is a broken line
+LINE = (len(FEATURES), len(FEATURES) + 2)  # without and with label and difficulty
+
+
+def parse(bronze: DataFrame) -> DataFrame:
+    """One row a connection: its 41 features, and its `label` and `class` where the line has them."""
+    text = F.col("value").cast("string")
+    read = bronze.withColumn("fields", F.split(text, ","))
+    fields, count = F.col("fields"), F.size("fields")
+    malformed = (
+        F.when(F.col("value").isNull(), "no value")
+        .when(~F.is_valid_utf8(text), "not UTF-8")
+        .when(~count.between(*LINE), "not 41 to 43 fields")
+    )
+    columns = [_read(name, F.try_element_at(fields, F.lit(at))).alias(name) for at, name in enumerate(FEATURES, 1)]
+    label = F.nullif(F.lower(F.trim(F.try_element_at(fields, F.lit(LINE[0] + 1)))), F.lit(""))
+    typed = read.select(
+        *columns,
+        label.alias("label"),
+        F.to_date("timestamp").alias("day"),
+        *("topic", "partition", "offset", "timestamp", "key", "value", "headers"),
+        malformed.alias("malformed"),
+    )
+    names = F.create_map(*(F.lit(word) for pair in CLASS_OF.items() for word in pair))
+    unknown = F.when(F.col("label").isNotNull() & F.col("class").isNull(), F.lit("a label that NSL-KDD has not"))
+    return (
+        typed.withColumn("class", F.try_element_at(names, F.col("label")))
+        .withColumn("reason", F.coalesce("malformed", *map(_wrong, FEATURES), unknown))
+        .drop("malformed")
+    )
+
+
+def build(silver: DataFrame) -> DataFrame:
+    """One row a day, protocol and class: connections, and the bytes they carried."""
+    return silver.groupBy("day", "protocol_type", F.coalesce("class", F.lit("unknown")).alias("class")).agg(
+        F.count("*").alias("total"),
+        F.sum("src_bytes").alias("sent"),
+        F.sum("dst_bytes").alias("received"),
+    )
+
+
+def _read(name: str, field: Column) -> Column:
+    if name in SYMBOLIC:
+        return F.nullif(F.trim(field), F.lit(""))
+    return field.try_cast("bigint" if name in WHOLE else "double")
+
+
+def _wrong(name: str) -> Column:
+    """Why a feature can't be, or null."""
+    value = F.col(name)
+    if name in RATES:
+        fine = value.between(0, 1)
+    elif name in FLAGS:
+        fine = value.isin(0, 1)
+    elif name == "protocol_type":
+        fine = value.isin(*PROTOCOLS)
+    elif name in SYMBOLIC:
+        fine = value.isNotNull()
+    else:
+        fine = value.between(0, LARGEST)
+    return F.when(~F.coalesce(fine, F.lit(False)), F.lit(f"{name} is missing or out of range"))
