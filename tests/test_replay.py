@@ -19,10 +19,10 @@ def test_an_event_follows_from_its_seed_and_number_wherever_one_begins() -> None
 
     assert [*vehicles.events(7, range(4990, 5000))] == whole[4990:]
     assert whole != [*vehicles.events(8, range(5000))]
-    assert [events.number_of(value, 7) for _, value in whole] == [*range(5000)]
-    assert events.number_of(whole[0][1], 8) is None
-    assert events.number_of(None, 7) is None
-    assert events.number_of(b'{"event_id":"7-x"}', 7) is None
+    assert [events.number_within(value, 7) for _, value in whole] == [*range(5000)]
+    assert events.number_within(whole[0][1], 8) is None
+    assert events.number_within(None, 7) is None
+    assert events.number_within(b'{"event_id":"7-x"}', 7) is None
 
 
 def test_events_of_vehicles_are_what_their_rules_ask_for() -> None:

@@ -3,7 +3,7 @@
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from jobs.datasets.nslkdd import CLASS_OF, FEATURES, FLAGS, PROTOCOLS, RATES, SYMBOLIC, WHOLE
+from jobs.datasets.nslkdd import CLASS_OF, FEATURES, FLAGS, PROTOCOLS, RATES, SYMBOLIC
 
 KEY = ("partition", "offset")  # a connection has no name of its own: each record is one
 PERIOD = "day"
@@ -50,9 +50,7 @@ def build(silver: DataFrame) -> DataFrame:
 
 
 def _read(name: str, field: Column) -> Column:
-    if name in SYMBOLIC:
-        return F.nullif(F.trim(field), F.lit(""))
-    return field.try_cast("bigint" if name in WHOLE else "double")
+    return F.nullif(F.trim(field), F.lit("")) if name in SYMBOLIC else field.try_cast(FEATURES[name])
 
 
 def _wrong(name: str) -> Column:

@@ -57,17 +57,14 @@ class Generated:
     def records(self, partitions: int, done: Mapping[int, int]) -> Iterator[Numbered]:
         """What is still to be sent, in order; an event's partition follows from its key, as librdkafka has it."""
         first = min((done.get(each, -1) for each in range(partitions)), default=-1) + 1
-        of: dict[bytes, int] = {}
         for number, (key, value) in enumerate(self.generator.events(self.seed, range(first, self.count)), first):
-            partition = of.get(key)
-            if partition is None:
-                partition = of[key] = crc32(key) % partitions
+            partition = crc32(key) % partitions
             if number > done.get(partition, -1):
                 yield number, {"value": value, "key": key, "partition": partition}
 
     def number(self, record: Message) -> int | None:
         """The number of an event, which its id says."""
-        return events.number_of(record.value(), self.seed)
+        return self.generator.number(record.key(), record.value(), self.seed)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Generators of events, one module a dataset: pure, and without Spark, so that they fit the small image.
 
-An event's id is its first field and says the seed and its number, so whoever sees an event knows which one it is.
+An event's id, the first field of its JSON or its key, says the seed and its number: whoever sees it knows which it is.
 """
 
 from collections.abc import Iterator
@@ -22,6 +22,10 @@ class Generator(Protocol):
         """Key and value of the events with these numbers; the same seed and number are always the same event."""
         ...
 
+    def number(self, key: bytes | None, value: bytes | None, seed: int) -> int | None:
+        """The number of a generated event; None if it is not one of this seed."""
+        ...
+
 
 def named(dataset: str) -> Generator:
     """The generator of a dataset.
@@ -41,8 +45,8 @@ def named(dataset: str) -> Generator:
         ) from error
 
 
-def number_of(value: bytes | None, seed: int) -> int | None:
-    """The number of a generated event; None if it is not one of this seed."""
+def number_within(value: bytes | None, seed: int) -> int | None:
+    """The number of an event whose id is the first field of its JSON."""
     opening = (OPENING % seed).encode()
     if value is None or not value.startswith(opening):
         return None

@@ -10,7 +10,7 @@ from math import cos, pi, sin
 from random import Random
 from typing import NamedTuple
 
-from jobs.datasets.events import OPENING
+from jobs.datasets.events import OPENING, number_within
 
 TOPIC = "vehicles-events"
 FLEET = 600
@@ -64,6 +64,11 @@ def events(seed: int, numbers: range) -> Iterator[tuple[bytes, bytes]]:
                 each.pace * (1 + sin(3 * angle)),
             ),
         )
+
+
+def number(key: bytes | None, value: bytes | None, seed: int) -> int | None:  # noqa: ARG001 - the vehicle's name
+    """The number of a generated event; None if it is not one of this seed."""
+    return number_within(value, seed)
 
 
 @cache
