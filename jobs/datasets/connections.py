@@ -9,30 +9,35 @@ KEY = ("partition", "offset")  # a connection has no name of its own: each recor
 PERIOD = "day"
 TOTAL = "total"
 LARGEST = 4_294_967_295  # bytes and seconds that were seen; more is a broken line
-LINE = (len(FEATURES), len(FEATURES) + 2)  # without and with label and difficulty
+SCHEMA = ", ".join(f"{name} {kind}" for name, kind in FEATURES.items())
+AFTER = 2  # fields that may follow the features: label and difficulty
 
 
 def parse(bronze: DataFrame) -> DataFrame:
     """One row a connection: its 41 features, and its `label` and `class` where the line has them."""
     text = F.col("value").cast("string")
-    read = bronze.withColumn("fields", F.split(text, ","))
-    fields, count = F.col("fields"), F.size("fields")
+    missing = len(FEATURES) + AFTER - 1 - F.length(text) + F.length(F.replace(text, F.lit(","), F.lit("")))
+    options = {"columnNameOfCorruptRecord": "_malformed"}
+    line = F.concat(text, F.repeat(F.lit(","), missing))  # a line without label has them empty
+    read = bronze.withColumn(
+        "line", F.from_csv(line, f"{SCHEMA}, label string, _difficulty string, _malformed string", options)
+    )
+    line = F.col("line")
     malformed = (
         F.when(F.col("value").isNull(), "no value")
         .when(~F.is_valid_utf8(text), "not UTF-8")
-        .when(~count.between(*LINE), "not 41 to 43 fields")
+        .when(~missing.between(0, AFTER), "not 41 to 43 fields")
+        .when(line.isNull() | line._malformed.isNotNull(), "not the fields of NSL-KDD")
     )
-    columns = [_read(name, F.try_element_at(fields, F.lit(at))).alias(name) for at, name in enumerate(FEATURES, 1)]
-    label = F.nullif(F.lower(F.trim(F.try_element_at(fields, F.lit(LINE[0] + 1)))), F.lit(""))
     typed = read.select(
-        *columns,
-        label.alias("label"),
+        *(line[name].alias(name) for name in FEATURES),
+        F.lower(F.trim(line.label)).alias("label"),
         F.to_date("timestamp").alias("day"),
         *("topic", "partition", "offset", "timestamp", "key", "value", "headers"),
         malformed.alias("malformed"),
     )
     names = F.create_map(*(F.lit(word) for pair in CLASS_OF.items() for word in pair))
-    unknown = F.when(F.col("label").isNotNull() & F.col("class").isNull(), F.lit("a label that NSL-KDD has not"))
+    unknown = F.when(F.col("label").isNotNull() & F.col("class").isNull(), "a label that NSL-KDD has not")
     return (
         typed.withColumn("class", F.try_element_at(names, F.col("label")))
         .withColumn("reason", F.coalesce("malformed", *map(_wrong, FEATURES), unknown))
@@ -47,10 +52,6 @@ def build(silver: DataFrame) -> DataFrame:
         F.sum("src_bytes").alias("sent"),
         F.sum("dst_bytes").alias("received"),
     )
-
-
-def _read(name: str, field: Column) -> Column:
-    return F.nullif(F.trim(field), F.lit("")) if name in SYMBOLIC else field.try_cast(FEATURES[name])
 
 
 def _wrong(name: str) -> Column:
