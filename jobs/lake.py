@@ -36,7 +36,7 @@ class Table:
     def __init__(self, spark: SparkSession, name: str) -> None:
         self.spark = spark
         self.name = name
-        self.uri = f"{settings.load(settings.Lake).uri.rstrip('/')}/{name}"
+        self.uri = uri(name)
 
     @property
     def sql(self) -> str:
@@ -47,6 +47,17 @@ class Table:
         """Its rows as they are now, or as they were at a version."""
         reader = self.spark.read.format("delta")
         return (reader if version is None else reader.option("versionAsOf", version)).load(self.uri)
+
+    def found(self) -> DataFrame | None:
+        """Its rows; None if there is no such table."""
+        try:
+            rows = self.read()
+            rows.schema  # noqa: B018 - asks whether it is there
+        except PySparkException as error:
+            if error.getCondition() in (*ABSENT, "PATH_NOT_FOUND"):
+                return None
+            raise
+        return rows
 
     def history(self, newest: int = 0) -> list[Commit]:
         """Its commits, oldest first, or only so many of the newest; none if the table does not exist."""
@@ -133,6 +144,11 @@ class Table:
             raise UsageError(
                 f"{self.name} has other columns than its dataset writes now: {', '.join(differs)}", hint=again
             )
+
+
+def uri(name: str) -> str:
+    """Where something of the lake is."""
+    return f"{settings.load(settings.Lake).uri.rstrip('/')}/{name}"
 
 
 def fingerprint(columns: Iterable[str], *, where: Column | None = None) -> Column:

@@ -1,6 +1,7 @@
 """The Spark session of a job: a client of a Spark Connect server, or a driver of its own."""
 
 import atexit
+import os
 import signal
 import socket
 import sys
@@ -29,8 +30,12 @@ SESSION = {
 }
 
 
-def session(name: str) -> SparkSession:
+def session(name: str, *, own: bool = False) -> SparkSession:
     """The session, named for the job that runs in it.
+
+    Args:
+        name: That of the job.
+        own: Whether the job is its own driver, also where there is a server: training and streams are.
 
     Raises:
         JobError: `SPARK_REMOTE` is set and nothing answers there.
@@ -38,7 +43,9 @@ def session(name: str) -> SparkSession:
     settings.load(settings.Lake)  # said before a session is paid for
     spark = settings.load(settings.Spark)
     builder = SparkSession.builder.appName(name)
-    if spark.remote:
+    if own:
+        os.environ.pop("SPARK_REMOTE", None)  # pyspark would go there all the same
+    elif spark.remote:
         return _connected(builder.remote(spark.remote), spark.remote)
     options = executors.options(spark) if executors.wanted(spark) else _jars(spark)
     return builder.master(spark.master).config(map={**DRIVER, **options, **SESSION, **spark.options}).getOrCreate()

@@ -37,7 +37,7 @@ def up(layout: Layout, jars: Path) -> list[services.Row]:
         _await(layout, quiet=runs)
         if (ROOT / "flows/__main__.py").exists():
             supervisor.start_program(layout.state, "flows")
-        storage.write(layout.env_file, "".join(f"{k}={v}\n" for k, v in sorted(layout.clients().items())))
+        storage.write_env(layout, jars)
         say(f"stack: {'was up already' if runs else 'up'}, {time.monotonic() - began:.1f} s -> {layout.env_file}")
     return rows(layout)
 

@@ -92,3 +92,9 @@ def _format(layout: Layout, jars: Path) -> None:
 def _uuid() -> str:
     """A Kafka Uuid: 16 random bytes in base 64, which must not look like an option."""
     return base64.urlsafe_b64encode(b"\x00" + secrets.token_bytes(15)).decode().rstrip("=")
+
+
+def write_env(layout: Layout, jars: Path) -> None:
+    """Tell clients where the services are, and jobs that are drivers of their own where Spark's jars are."""
+    told = {**layout.clients(), "SPARK_JARS": f"{jars}/spark"}
+    write(layout.env_file, "".join(f"{name}={value}\n" for name, value in sorted(told.items())))

@@ -36,8 +36,8 @@ def keep_all(spark: SparkSession, topic: str, values: DataFrame) -> None:
         F.sha2("value", 256).alias("sha256"), F.octet_length("value").alias("size"), "value"
     ).dropDuplicates(["sha256"])
     for tries in range(1, TRIES + 1):
-        known = _known(there)
-        rows = new.join(known, on="sha256", how="left_anti") if known is not None else new
+        known = there.found()
+        rows = new.join(known.select("sha256"), on="sha256", how="left_anti") if known is not None else new
         try:
             rows.write.format("delta").mode("append").save(there.uri)
         except PySparkException as error:  # another run made the table at the same time
@@ -77,14 +77,3 @@ def fetch(stored: str, sha256: str) -> bytes:
     if hashlib.sha256(value).hexdigest() != sha256:
         raise JobError(f"{stored} in the lake holds another value as {sha256}")
     return value
-
-
-def _known(there: lake.Table) -> DataFrame | None:
-    try:
-        known = there.read().select("sha256")
-        known.schema  # noqa: B018 - asks whether it is there
-    except PySparkException as error:
-        if error.getCondition() in (*lake.ABSENT, "PATH_NOT_FOUND"):
-            return None
-        raise
-    return known

@@ -3,6 +3,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.ml import Pipeline, PipelineModel
 from pyspark.ml.classification import RandomForestClassifier
@@ -44,7 +45,7 @@ def fit(rows: DataFrame, options: Options, seed: int) -> PipelineModel:
         seed: The same seed and rows are the same forest.
     """
     indexed = [f"{each}_index" for each in SYMBOLIC]
-    stages = [
+    stages: list[PipelineStage] = [
         StringIndexer(inputCols=[*SYMBOLIC], outputCols=indexed, handleInvalid="keep"),
         VectorAssembler(inputCols=[*(each for each in FEATURES if each not in SYMBOLIC), *indexed], outputCol="vector"),
         RandomForestClassifier(

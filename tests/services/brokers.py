@@ -35,7 +35,7 @@ class Brokers:
         jars.fetch()
         self.layout.state.mkdir(parents=True, exist_ok=True)
         storage.prepare(self.layout, jars.home())
-        storage.write(self.layout.env_file, "".join(f"{k}={v}\n" for k, v in sorted(self.layout.clients().items())))
+        storage.write_env(self.layout, jars.home())
         for name in reversed(properties.nodes(self.layout)):
             self.start(name)
         self.wait()
