@@ -45,7 +45,7 @@ def fit(rows: DataFrame, options: Options, seed: int) -> PipelineModel:
         seed: The same seed and rows are the same forest.
     """
     indexed = [f"{each}_index" for each in SYMBOLIC]
-    stages: list[PipelineStage] = [
+    stages: list[Any] = [
         StringIndexer(inputCols=[*SYMBOLIC], outputCols=indexed, handleInvalid="keep"),
         VectorAssembler(inputCols=[*(each for each in FEATURES if each not in SYMBOLIC), *indexed], outputCol="vector"),
         RandomForestClassifier(
