@@ -21,11 +21,16 @@ DRIVER = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
 }
+ALONE = {  # on one machine: Spark's own 200 and Delta's 50 tasks a step are mostly waiting for each other
+    "spark.sql.shuffle.partitions": "4",
+    "spark.databricks.delta.snapshotPartitions": "2",
+}
 REACH = 10  # seconds
 SESSION = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.connect.serverStacktrace.enabled": "false",  # the Python traceback says where
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "64",  # VACUUM lists in as many tasks: else 10,000
+    "spark.sql.optimizer.enableCsvExpressionOptimization": "false",  # it would read a line once for each field
     "spark.sql.optimizer.windowGroupLimitThreshold": "-1",  # it would sort rows that are nearly all distinct twice
 }
 
@@ -53,8 +58,8 @@ def session(name: str, *, own: bool = False) -> SparkSession:
 
 def _jars(spark: settings.Spark) -> dict[str, str]:
     """What Spark needs beside its own, where the driver is all there is; its own default is as much as the pod has."""
-    memory = {"spark.driver.memory": spark.driver_memory}
-    return memory | ({"spark.jars": ",".join(map(str, sorted(spark.jars.glob("*.jar"))))} if spark.jars else {})
+    own = {**ALONE, "spark.driver.memory": spark.driver_memory}
+    return own | ({"spark.jars": ",".join(map(str, sorted(spark.jars.glob("*.jar"))))} if spark.jars else {})
 
 
 def _connected(builder: SparkSession.Builder, remote: str) -> SparkSession:
