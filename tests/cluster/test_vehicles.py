@@ -1,5 +1,6 @@
 """`vehicles` on a real Argo, its tables on the volume of 10 GiB: each driver is its pod, and gold is the local one."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,13 +23,14 @@ STEPS = [
     "runs-report",
 ]
 COUNT, SEED = "3000", "11"
+SHORT = {"spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"}  # a driver lives for seconds here
 
 
 @pytest.fixture
 def on_the_volume(carried: Copy) -> Iterator[Copy]:
     """The steps do their own Spark work, with tables below /lake: what the Secrets `lake` and `spark` say decides."""
     replace("lake", LAKE_URI="/lake")
-    replace("spark", SPARK_MASTER="local[2]")
+    replace("spark", SPARK_MASTER="local[2]", SPARK_OPTIONS=json.dumps(SHORT))
     yield carried
     for secret in services.secrets():
         if secret["metadata"]["name"] in ("lake", "spark"):

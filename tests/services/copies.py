@@ -2,13 +2,15 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 from typing import TypeVar
 
 from dotenv import dotenv_values
+from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).parents[2]
 T = TypeVar("T")
@@ -38,6 +40,15 @@ class Copy:
     def headrace(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run the command line against this copy."""
         return run(".venv/bin/headrace", *words, HEADRACE_STATE=str(self.state), **environment)
+
+    @contextmanager
+    def spark(self) -> Generator[SparkSession, None, None]:
+        """A session of the caller's own with its Spark; one that is open when Spark ends holds up whoever has it."""
+        session = SparkSession.builder.remote(self.env["SPARK_REMOTE"]).create()
+        try:
+            yield session
+        finally:
+            session.stop()
 
     def pids(self) -> dict[str, int]:
         """The process id of each service, as `make status` shows it."""

@@ -16,7 +16,6 @@ import psutil
 import pytest
 import yaml
 from confluent_kafka import Consumer, TopicPartition
-from pyspark.sql import SparkSession
 
 from tests.services.copies import ROOT, Copy, eventually
 from tests.services.test_lake import Topic, good
@@ -63,10 +62,10 @@ class Again:
 
     def ledger(self, table: str) -> list[dict[str, Any]]:
         """What the commits of a table say."""
-        spark = SparkSession.builder.remote(self.topic.stack.env["SPARK_REMOTE"]).getOrCreate()
         uri = f"{self.topic.stack.env['LAKE_URI']}/{table}/{self.topic.name}"
-        rows = spark.sql(f"DESCRIBE HISTORY delta.`{uri}`").where("userMetadata IS NOT NULL").orderBy("version")
-        return [json.loads(row.userMetadata) for row in rows.collect()]
+        with self.topic.stack.spark() as spark:
+            rows = spark.sql(f"DESCRIBE HISTORY delta.`{uri}`").where("userMetadata IS NOT NULL").orderBy("version")
+            return [json.loads(row.userMetadata) for row in rows.collect()]
 
 
 @pytest.fixture

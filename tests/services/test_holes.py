@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
-from pyspark.sql import SparkSession
 
 from tests.services.copies import Copy, eventually
 from tests.services.test_lake import Topic, good
@@ -110,8 +109,8 @@ def test_marks_and_aborted_records_are_holes_and_a_load_never_passes_an_open_tra
     assert after["holes"] == ends - visible == 20 * 2 + 2 * 3 + 1
 
     lake = topic.stack.env["LAKE_URI"]
-    spark = SparkSession.builder.remote(topic.stack.env["SPARK_REMOTE"]).getOrCreate()
-    spark.sql(f"DELETE FROM delta.`{lake}/bronze/{topic.name}` WHERE partition = 0 AND offset = 3").collect()  # noqa: S608
+    with topic.stack.spark() as spark:
+        spark.sql(f"DELETE FROM delta.`{lake}/bronze/{topic.name}` WHERE partition = 0 AND offset = 3").collect()  # noqa: S608
 
     broken = topic.job("ledger", "verify")
     assert broken.returncode == 4

@@ -10,7 +10,6 @@ from threading import Thread
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from stack import jars
@@ -125,9 +124,9 @@ def test_each_record_is_there_once_whenever_the_driver_is_killed(stack: Copy, po
         topic.do("bronze")
         topic.do("silver")
 
-    spark = SparkSession.builder.remote(stack.env["SPARK_REMOTE"]).getOrCreate()
-    rows = spark.read.format("delta").load(f"{lake}/bronze/{topic.name}")
-    found = rows.agg(F.count("*"), F.count_distinct("topic", "partition", "offset")).collect()[0]
+    with stack.spark() as spark:
+        rows = spark.read.format("delta").load(f"{lake}/bronze/{topic.name}")
+        found = rows.agg(F.count("*"), F.count_distinct("topic", "partition", "offset")).collect()[0]
     topic.do("gold")
     verified = topic.stack.headrace("ledger", "verify", f"--topic={topic.name}")
 

@@ -10,7 +10,6 @@ from uuid import uuid4
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
-from pyspark.sql import SparkSession
 
 from tests.services.copies import ROOT, Copy
 
@@ -245,8 +244,8 @@ def test_a_table_that_lost_a_row_does_not_verify(topic: Topic) -> None:
     for step in STEPS[:-1]:
         topic.do(step)
     lake = topic.stack.env["LAKE_URI"]
-    spark = SparkSession.builder.remote(topic.stack.env["SPARK_REMOTE"]).getOrCreate()
-    spark.sql(f"DELETE FROM delta.`{lake}/silver/{topic.name}` WHERE message_id = 3").collect()  # noqa: S608
+    with topic.stack.spark() as spark:
+        spark.sql(f"DELETE FROM delta.`{lake}/silver/{topic.name}` WHERE message_id = 3").collect()  # noqa: S608
 
     broken = topic.stack.headrace(*topic.words("verify"))
 

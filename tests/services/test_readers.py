@@ -41,21 +41,23 @@ class Reader(Thread):
 
 def test_who_reads_while_others_write_sees_whole_runs_only(stack: Copy) -> None:
     topic, lake = Topic(stack), stack.env["LAKE_URI"]
-    spark = SparkSession.builder.remote(stack.env["SPARK_REMOTE"]).getOrCreate()
-    readers = [Reader(spark, f"delta.`{lake}/{layer}/{topic.name}`", count) for layer, count in COUNTS.items()]
-    ends: list[int] = []
-    for reader in readers:
-        reader.start()
-    for first in (0, RECORDS, 2 * RECORDS):
-        topic.produce(*map(good, range(first, first + RECORDS)))
-        for layer in COUNTS:
-            topic.do(layer)
-        ends.append(first + RECORDS)
-    topic.job("tables", "compact")
-    redone = stack.headrace(*topic.words("silver"), "--redo=0:0-100000,1:0-100000,2:0-100000", "--why=test", "--once=a")
-    for reader in readers:
-        reader.done.set()
-        reader.join()
+    with stack.spark() as spark:
+        readers = [Reader(spark, f"delta.`{lake}/{layer}/{topic.name}`", count) for layer, count in COUNTS.items()]
+        ends: list[int] = []
+        for reader in readers:
+            reader.start()
+        for first in (0, RECORDS, 2 * RECORDS):
+            topic.produce(*map(good, range(first, first + RECORDS)))
+            for layer in COUNTS:
+                topic.do(layer)
+            ends.append(first + RECORDS)
+        topic.job("tables", "compact")
+        redone = stack.headrace(
+            *topic.words("silver"), "--redo=0:0-100000,1:0-100000,2:0-100000", "--why=test", "--once=a"
+        )
+        for reader in readers:
+            reader.done.set()
+            reader.join()
 
     assert redone.returncode == 0, redone.stderr
     for reader in readers:

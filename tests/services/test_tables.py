@@ -5,7 +5,6 @@ import re
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
 
 from tests.services.copies import Copy
 from tests.services.test_lake import Topic, good
@@ -27,9 +26,8 @@ def topic(stack: Copy) -> Topic:
 
 def sql(topic: Topic, text: str) -> None:
     lake = topic.stack.env["LAKE_URI"]
-    spark = SparkSession.builder.remote(topic.stack.env["SPARK_REMOTE"]).create()  # another test's may be closed
-    spark.sql(text.format(silver=f"delta.`{lake}/silver/{topic.name}`")).collect()
-    spark.stop()
+    with topic.stack.spark() as spark:
+        spark.sql(text.format(silver=f"delta.`{lake}/silver/{topic.name}`")).collect()
 
 
 def verified(topic: Topic) -> dict[str, Any]:
