@@ -18,7 +18,8 @@ def parse(bronze: DataFrame) -> DataFrame:
     text = F.col("value").cast("string")
     missing = len(FEATURES) + AFTER - 1 - F.length(text) + F.length(F.replace(text, F.lit(","), F.lit("")))
     options = {"columnNameOfCorruptRecord": "_malformed"}
-    line = F.concat(text, F.repeat(F.lit(","), missing))  # a line without label has them empty
+    # A line without label has them empty; one with fewer or more fields is not read: at thousands Spark gives up.
+    line = F.when(missing.between(0, AFTER), F.concat(text, F.repeat(F.lit(","), missing)))
     read = bronze.withColumn(
         "line", F.from_csv(line, f"{SCHEMA}, label string, _difficulty string, _malformed string", options)
     )

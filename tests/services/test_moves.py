@@ -3,12 +3,10 @@
 `CHAOS=10 .venv/bin/python -m pytest tests/services/test_moves.py` kills ten times instead of three.
 """
 
-import json
 import os
 import random
 import re
 import signal
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -20,7 +18,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from tests.services.brokers import Brokers
-from tests.services.copies import ROOT, Copy, run
+from tests.services.copies import Copy, run
+from tests.services.topics import answer, start
 
 ROUNDS = int(os.environ.get("CHAOS", "3"))
 RATE = "replication.throttled"
@@ -41,17 +40,6 @@ def write(path: Path, name: str, factor: int, *, topics: int = 1, partitions: in
     items = [f"  - {{name: {name}-{n}, {shape}}}" for n in range(topics)]
     path.write_text("\n".join(["topics:", *items, ""]))
     return path
-
-
-def answer(done: subprocess.CompletedProcess[str], status: int = 0) -> Any:
-    assert done.returncode == status, done.stderr
-    return json.loads(done.stdout)
-
-
-def start(three: Copy, file: Path, *options: str) -> subprocess.Popen[str]:
-    words = [".venv/bin/headrace", "topics", "apply", str(file), *options]
-    environment = {"HEADRACE_STATE": str(three.state), "PATH": "/usr/bin:/bin"}
-    return subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 class Load:

@@ -35,7 +35,7 @@ def answer(done: subprocess.CompletedProcess[str], status: int = 0) -> Any:
     return json.loads(done.stdout)
 
 
-def start(stack: Copy, file: Path) -> subprocess.Popen[str]:
-    words = [".venv/bin/headrace", "topics", "apply", str(file)]
+def start(stack: Copy, file: Path, *options: str) -> subprocess.Popen[str]:
+    words = [".venv/bin/headrace", "topics", "apply", str(file), *options]
     environment = {"HEADRACE_STATE": str(stack.state), "PATH": "/usr/bin:/bin"}
     return subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
