@@ -169,12 +169,9 @@ def test_a_move_is_slow_killed_and_taken_up(three: Copy, servers: str, tmp_path:
     changes = answer(pending, 3)["changes"]
     assert [each["name"] for each in changes[0]["settings"]] == ["replication_factor"]
     assert "on their way already" in changes[0]["notes"][0]
-    began = time.monotonic()
     again = three.headrace("topics", "apply", str(file), "--throttle=1500000")
-    took = time.monotonic() - began
     assert again.returncode == 0, again.stderr
-    assert "2 partitions are under way already" in again.stderr
-    assert took > 3, "12 MB to two brokers at 1.5 MB/s"
+    assert "2 partitions are under way already" in again.stderr, "at 0.4 MB/s, 24 MB take half a minute"
     assert marks(servers, [f"{name}-0"]) == []
     assert all(len(in_sync) == 3 for *_, in_sync in partitions(servers, [f"{name}-0"]))
 
