@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import settings
 
@@ -31,6 +32,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
     finally:
         ended = copy.make("down")
     assert ended.returncode == 0, ended.stderr
+
+
+@pytest.fixture
+def prefect(stack: Copy) -> Iterator[httpx.Client]:
+    """The stack's Prefect."""
+    from tests.services import prefects
+
+    with prefects.client(stack) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

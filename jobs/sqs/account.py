@@ -46,7 +46,8 @@ class Exported:
         dead: Of these, those that it will never take; they are dead letters.
         before: Messages that earlier runs had exported already.
         maybe_twice: Messages that may be in the queue twice: they were under way when an earlier run was killed, or
-            a request of this run broke before its answer. On a FIFO queue none is: it drops them by their id.
+            a request of this run broke before its answer. A FIFO queue drops them by their id, except what was under
+            way more than four minutes ago.
     """
 
     queue: str

@@ -79,7 +79,7 @@ class Line:
 
     def result(self) -> Exported:
         """What was done. Messages that a FIFO queue drops by their id are not twice in it."""
-        twice = 0 if self.queue.fifo else self.maybe_twice + self.account.doubtful
+        twice = self.maybe_twice + (0 if self.queue.fifo else self.account.doubtful)
         done = self.account.accepted + self.account.dead
         return Exported(self.queue.name, done, self.account.accepted, self.account.dead, self.before, twice)
 

@@ -83,8 +83,9 @@ def _doubt(journal: Journal, line: Line, entries: int, *, fail: bool) -> None:
     if found is None or found[0].entry <= entries or found[0].queue != line.queue.id:
         return
     state, age = found[0], time.time() - found[1]
-    line.maybe_twice = state.doubtful
-    if line.queue.fifo and fail and too_late(state, age):
+    late = line.queue.fifo and too_late(state, age)
+    line.maybe_twice = state.doubtful if late or not line.queue.fifo else 0
+    if late and fail:
         raise JobError(
             f"a run was killed {age:,.0f} s ago, and for {state.doubtful} rows nobody knows whether"
             f" {line.queue.name} has them",

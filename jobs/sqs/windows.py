@@ -113,10 +113,11 @@ def export(
         JobError: It cannot be sent, or not all of it was.
     """
     journal = Journal(client, f"{line.queue.arn} {source.topic}")
-    state = _state(journal, source, line, in_doubt=in_doubt, restart=restart)
-    line.before, line.maybe_twice = state.accepted + state.dead, state.doubtful
+    state, age = _state(journal, source, line, in_doubt=in_doubt, restart=restart)
+    dropped = line.queue.fifo and not too_late(state, age)
+    line.before, line.maybe_twice = state.accepted + state.dead, 0 if dropped else state.doubtful
     if state.doubtful and not dry_run:
-        twice = "it drops those it has" if line.queue.fifo else "those may be there twice"
+        twice = "it drops those it has" if dropped else "those may be there twice"
         log.warning(
             "a run was killed with up to %d messages on their way to %s: %s", state.doubtful, line.queue.name, twice
         )
@@ -143,12 +144,13 @@ def export(
     return result
 
 
-def _state(journal: Journal, source: Source, line: Line, *, in_doubt: Doubt, restart: bool) -> State:
+def _state(journal: Journal, source: Source, line: Line, *, in_doubt: Doubt, restart: bool) -> tuple[State, float]:
+    """Where to go on, and how many seconds ago that was written."""
     run = os.environ.get("HEADRACE_RUN", "by hand")
     fresh = State(queue=line.queue.id, topic=source.topic, topic_id=source.topic_id, run=run)
     found = journal.last()
     if found is None:
-        return fresh
+        return fresh, 0.0
     state, age = found[0], time.time() - found[1]
     if (
         line.queue.fifo
@@ -161,7 +163,7 @@ def _state(journal: Journal, source: Source, line: Line, *, in_doubt: Doubt, res
             hint=f"the same command in {REMEMBERED - age:.0f} s",
         )
     if restart:
-        return fresh
+        return fresh, 0.0
     if state.queue != line.queue.id:
         raise JobError(
             f"{line.queue.name} is not the queue that was exported to: {state.queue} then, {line.queue.id} now",
@@ -179,7 +181,7 @@ def _state(journal: Journal, source: Source, line: Line, *, in_doubt: Doubt, res
             f" {line.queue.name} has them; after {WINDOW:.0f} s it may not drop them a second time",
             hint="--in-doubt=send (they may be there twice) or --in-doubt=skip (they may be missing)",
         )
-    return (skip(state) if in_doubt == "skip" else state).model_copy(update={"run": run})
+    return (skip(state) if in_doubt == "skip" else state).model_copy(update={"run": run}), age
 
 
 def _windows(source: Source, state: State, *, on_expired: Literal["fail", "clip"]) -> dict[int, tuple[int, int]]:

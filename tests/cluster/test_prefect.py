@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 import yaml
 
@@ -18,6 +17,7 @@ from tests.cluster import images, kube
 from tests.cluster.place import ClusterError
 from tests.cluster.pods import RESTRICTED
 from tests.cluster.workflows import NAMESPACE
+from tests.services import prefects
 from tests.services.copies import ROOT, Copy, eventually
 
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
@@ -28,7 +28,7 @@ class Server:
 
     def __init__(self, copy: Copy) -> None:
         self.url = copy.env["PREFECT_API_URL"]
-        self.http = httpx.Client(base_url=self.url, timeout=30)
+        self.http = prefects.client(copy)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         answer = self.http.post(path, json=body)

@@ -6,7 +6,6 @@ import random
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -163,27 +162,20 @@ def test_windows_that_failed_are_done_when_it_is_asked_for_and_nothing_else_is_b
     assert (mended.returncode, again.states()) == (0, ["done", "done"]), mended.stderr
 
 
-@pytest.fixture
-def ui(stack: Copy) -> Iterator[httpx.Client]:
-    """Prefect's server, asked as its UI asks."""
-    with httpx.Client(base_url=stack.env["PREFECT_API_URL"], timeout=60) as client:
-        yield client
-
-
-def test_prefects_ui_can_start_and_cancel_one_with_a_form(stack: Copy, ui: httpx.Client) -> None:
+def test_prefects_ui_can_start_and_cancel_one_with_a_form(stack: Copy, prefect: httpx.Client) -> None:
     again = Again(stack, ROOT / "backfills")  # where the deployment has its records
     fill(again.topic, range(30), at=NEW_YEAR)
-    look = lambda: found.json() if (found := ui.get("/deployments/name/backfill/local")).is_success else None  # noqa: E731
+    look = lambda: found.json() if (found := prefect.get("/deployments/name/backfill/local")).is_success else None  # noqa: E731
     form: dict[str, Any] = eventually(look, seconds=PATIENCE) or {}
     asked = {"dataset": "messages", "topic": again.topic.name, "name": again.name, "reason": "a form"}
     asked |= {"offsets": "0:-", "window": "10", "table": "bronze", "dry_run": False}
 
     def begin(**parameters: object) -> str:
         body = {"parameters": parameters}
-        return ui.post(f"/deployments/{form['id']}/create_flow_run", json=body).raise_for_status().json()["id"]
+        return prefect.post(f"/deployments/{form['id']}/create_flow_run", json=body).raise_for_status().json()["id"]
 
     def state(run: str) -> str:
-        return ui.get(f"/flow_runs/{run}").raise_for_status().json()["state"]["type"]
+        return prefect.get(f"/flow_runs/{run}").raise_for_status().json()["state"]["type"]
 
     try:
         first = begin(**asked)
@@ -191,7 +183,7 @@ def test_prefects_ui_can_start_and_cancel_one_with_a_form(stack: Copy, ui: httpx
             lambda: (again.folder / f"{again.name}.yaml").exists() and "running" in again.states(), seconds=PATIENCE
         )
         cancel = {"state": {"type": "CANCELLING"}}
-        ui.post(f"/flow_runs/{first}/set_state", json=cancel).raise_for_status()
+        prefect.post(f"/flow_runs/{first}/set_state", json=cancel).raise_for_status()
         eventually(lambda: "running" not in again.states(), seconds=30)
         eventually(lambda: state(first) == "CANCELLED", seconds=60)
         left = again.states().count("pending")

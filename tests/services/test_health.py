@@ -128,31 +128,31 @@ def flow(stack: Copy, margin: str, name: str) -> str:
     return done.stderr
 
 
-def events(stack: Copy, name: str) -> list[str]:
+def events(prefect: httpx.Client, name: str) -> list[str]:
     """What was told about one problem, oldest first."""
     wanted = {"filter": {"resource": {"id": [f"headrace.problem.{name}"]}, "order": "ASC"}, "limit": 50}
-    answer = httpx.post(f"{stack.env['PREFECT_API_URL']}/events/filter", json=wanted).raise_for_status().json()
+    answer = prefect.post("/events/filter", json=wanted).raise_for_status().json()
     return [each["event"].rpartition(".")[2] for each in answer["events"]]
 
 
-def test_the_flow_tells_a_problem_once_and_its_end_once(stack: Copy, topic: str) -> None:
+def test_the_flow_tells_a_problem_once_and_its_end_once(stack: Copy, prefect: httpx.Client, topic: str) -> None:
     name, check = f"lag-of-{topic}-in-{topic}", f"lag of {topic} in {topic}"
     logs = [flow(stack, margin, topic) for margin in ("5h", "5h", "1h")]
     assert [f"{check}: 6 records" in log for log in logs] == [True, False, False]
     assert [f"{check}: well again" in log for log in logs] == [False, False, True]
     assert ["Failed('fail: 1 failed" in log for log in logs] == [True, True, False]
-    eventually(lambda: len(events(stack, name)) == 2)
-    assert events(stack, name) == ["appeared", "gone"]
+    eventually(lambda: len(events(prefect, name)) == 2)
+    assert events(prefect, name) == ["appeared", "gone"]
     history = {"artifacts": {"key": {"any_": [topic]}}, "sort": "CREATED_DESC"}
-    kept = httpx.post(f"{stack.env['PREFECT_API_URL']}/artifacts/filter", json=history).json()
+    kept = prefect.post("/artifacts/filter", json=history).json()
     assert len(kept) == 3
     verdicts = [{row["check"]: row["verdict"] for row in json.loads(each["data"])}[check] for each in kept]
     assert verdicts == ["ok", "fail", "fail"]
 
 
-def test_the_flow_is_scheduled_every_five_minutes(stack: Copy) -> None:
+def test_the_flow_is_scheduled_every_five_minutes(prefect: httpx.Client) -> None:
     def deployment() -> dict[str, Any]:
-        asked = httpx.get(f"{stack.env['PREFECT_API_URL']}/deployments/name/health/local")
+        asked = prefect.get("/deployments/name/health/local")
         return asked.json() if asked.status_code == 200 else {}
 
     found = eventually(deployment, seconds=60)

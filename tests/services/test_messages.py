@@ -7,6 +7,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -139,11 +140,9 @@ def test_a_step_that_fails_ends_the_run_and_the_exit_handler_reports_it(stack: C
 
 
 @pytest.mark.parametrize("workflow", ["messages"])
-def test_prefects_ui_can_start_it_with_a_form(stack: Copy, workflow: str) -> None:
-    import httpx
-
+def test_prefects_ui_can_start_it_with_a_form(prefect: httpx.Client, workflow: str) -> None:
     def deployment() -> dict[str, object]:
-        asked = httpx.get(f"{stack.env['PREFECT_API_URL']}/deployments/name/{workflow}/local")
+        asked = prefect.get(f"/deployments/name/{workflow}/local")
         return asked.json() if asked.status_code == 200 else {}
 
     found = eventually(deployment, seconds=60)

@@ -10,15 +10,25 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
 import boto3
 import httpx
 import pytest
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 
+from jobs.sqs.journal import TOPIC
+from jobs.sqs.progress import State
 from tests.services.copies import ROOT, Copy, eventually
 
 KILLS = int(os.environ.get("KILLS", "2"))
@@ -125,6 +135,64 @@ def test_killed_again_and_again_nothing_is_missing(source: Source, stub: str, qu
         for group in {group for _, group, _ in bodies}:
             numbers = [int(body) for _, of, body in bodies if of == group]
             assert numbers == sorted(numbers)
+
+
+def age(source: Source, queue: str, seconds: int) -> int:
+    """Make the progress of an export older than it is, and return how many messages it leaves in doubt."""
+    reader = Consumer({**source.config, "group.id": "test", "enable.auto.commit": False})
+    end = reader.get_watermark_offsets(TopicPartition(TOPIC, 0))[1]
+    reader.assign([TopicPartition(TOPIC, 0, 0)])
+    last = None
+    while (read := reader.poll(30)) and read.error() is None:
+        last = read if (read.key() or b"").endswith(f"{queue} {source.name}".encode()) else last
+        if (read.offset() or 0) + 1 == end:
+            break
+    reader.close()
+    assert last, "the export has written nothing down"
+    with dated(source):
+        producer = Producer(source.config)
+        producer.produce(TOPIC, last.value(), last.key(), timestamp=last.timestamp()[1] - seconds * 1000)
+        assert producer.flush(30) == 0
+    return State.model_validate_json(last.value() or b"").doubtful
+
+
+@contextmanager
+def dated(source: Source) -> Iterator[None]:
+    """Records of progress have the time that their producer says, not the broker's."""
+    admin = AdminClient(source.config)
+
+    def say(how: str) -> None:
+        entry = ConfigEntry("message.timestamp.type", how, incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, TOPIC, incremental_configs=[entry])
+        admin.incremental_alter_configs([resource])[resource].result()
+
+    say("CreateTime")
+    try:
+        yield
+    finally:
+        say("LogAppendTime")
+
+
+@pytest.mark.parametrize("choice", ["send", "skip"])
+def test_a_fifo_export_that_goes_on_too_late_leaves_the_choice(source: Source, stub: str, choice: str) -> None:
+    source.produce(*(str(number).encode() for number in range(3_000)))
+    environment = {**os.environ, "HEADRACE_STATE": str(source.stack.state), "AWS_ENDPOINT_URL_SQS": stub}
+    command = [ROOT / ".venv/bin/headrace", *source.words("q.fifo", "--rate=1000")]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    eventually(lambda: taken(stub) >= 500, seconds=120)
+    process.kill()
+    process.wait()
+    doubtful = age(source, "q.fifo", 300)
+
+    refused = source.stack.headrace(*source.words("q.fifo"), AWS_ENDPOINT_URL_SQS=stub)
+    chosen = source.export("q.fifo", f"--in-doubt={choice}", AWS_ENDPOINT_URL_SQS=stub)
+
+    assert refused.returncode == 1
+    assert f"for {doubtful} messages nobody knows whether q.fifo has them" in refused.stderr
+    assert "--in-doubt=send" in refused.stderr
+    assert 0 <= 3_000 - taken(stub) <= {"send": 0, "skip": doubtful}[choice]
+    assert 0 < doubtful <= IN_DOUBT
+    assert chosen["maybe_twice"] == {"send": doubtful, "skip": 0}[choice]
 
 
 @pytest.mark.parametrize("stub", ["count"], indirect=True)
