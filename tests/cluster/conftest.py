@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         reason = "CLUSTER=0"
     for item in ours:
         item.add_marker(pytest.mark.cluster)
-        item.add_marker(pytest.mark.timeout(900))
+        item.add_marker(pytest.mark.timeout(900, func_only=True))  # the first build is nobody's time
         if reason:
             item.add_marker(pytest.mark.skip(reason=f"cluster tier: {reason}"))
 
