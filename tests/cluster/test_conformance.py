@@ -41,9 +41,12 @@ def prefect() -> Iterator[None]:
         yield
 
 
-def on_argo(name: str) -> tuple[str, dict[str, Ended]]:
-    """The phase of a finished workflow, and how each of its steps ended."""
+def on_argo(case: Case, name: str) -> tuple[str, str, dict[str, Ended]]:
+    """The finished workflow's name, its phase, and how each of its steps ended."""
     status = finished(name)
+    if status["phase"] == "Error":  # no case is one: on a busy machine Argo may join a loop's results before all came
+        name = submit(str(template(case).name), word="given")
+        status = finished(name)
     nodes: dict[str, dict[str, Any]] = status["nodes"]
     attempts = {child for node in nodes.values() if node["type"] == "Retry" for child in node.get("children", [])}
     ended: dict[str, Ended] = {}
@@ -52,7 +55,7 @@ def on_argo(name: str) -> tuple[str, dict[str, Ended]]:
         if is_step:
             tries = len(attempts & set(node.get("children", []))) if node["type"] == "Retry" else 1
             ended[node["displayName"]] = _ended(node, tries)
-    return status["phase"], ended
+    return name, status["phase"], ended
 
 
 def _ended(node: dict[str, Any], tries: int) -> Ended:
@@ -87,8 +90,7 @@ def comparable(ended: dict[str, Ended], workflow: str) -> dict[str, Ended]:
 @pytest.mark.usefixtures("prefect")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 def test_both_ways_end_alike(submitted: dict[str, str], case: Case) -> None:
-    name = submitted[case.__name__]
-    phase, there = on_argo(name)
+    name, phase, there = on_argo(case, submitted[case.__name__])
     status, here = locally(case)
 
     there, here = comparable(there, name), comparable(here, name)
