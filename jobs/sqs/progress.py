@@ -120,6 +120,11 @@ def too_late(state: State, age: float) -> bool:
     return state.doubtful > 0 and age > WINDOW
 
 
+def maybe_twice(state: State, age: float, *, fifo: bool) -> int:
+    """How many messages may get into the queue a second time; a FIFO queue drops them as long as it knows their ids."""
+    return state.doubtful if not fifo or too_late(state, age) else 0
+
+
 def skip(state: State) -> State:
     """The same with everything that may have been sent taken for accepted."""
     parts = {number: Part(next=max(each.next, each.upto), upto=each.upto) for number, each in state.parts.items()}

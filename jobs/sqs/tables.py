@@ -14,7 +14,7 @@ from jobs.sqs.books import Rows
 from jobs.sqs.cost import Planned
 from jobs.sqs.journal import Journal
 from jobs.sqs.line import Line
-from jobs.sqs.progress import Part, State, too_late
+from jobs.sqs.progress import Part, State, maybe_twice
 
 
 def export(
@@ -83,9 +83,8 @@ def _doubt(journal: Journal, line: Line, entries: int, *, fail: bool) -> None:
     if found is None or found[0].entry <= entries or found[0].queue != line.queue.id:
         return
     state, age = found[0], time.time() - found[1]
-    late = line.queue.fifo and too_late(state, age)
-    line.maybe_twice = state.doubtful if late or not line.queue.fifo else 0
-    if late and fail:
+    line.maybe_twice = maybe_twice(state, age, fifo=line.queue.fifo)
+    if line.queue.fifo and fail and line.maybe_twice:
         raise JobError(
             f"a run was killed {age:,.0f} s ago, and for {state.doubtful} rows nobody knows whether"
             f" {line.queue.name} has them",

@@ -17,7 +17,7 @@ from jobs.sqs.cost import Planned
 from jobs.sqs.journal import Journal
 from jobs.sqs.line import Line
 from jobs.sqs.message import ENTRIES, Message
-from jobs.sqs.progress import WINDOW, State, skip, too_late
+from jobs.sqs.progress import WINDOW, State, maybe_twice, skip, too_late
 from jobs.windows import Window
 
 log = logging.getLogger(__name__)
@@ -114,10 +114,10 @@ def export(
     """
     journal = Journal(client, f"{line.queue.arn} {source.topic}")
     state, age = _state(journal, source, line, in_doubt=in_doubt, restart=restart)
-    dropped = line.queue.fifo and not too_late(state, age)
-    line.before, line.maybe_twice = state.accepted + state.dead, 0 if dropped else state.doubtful
+    line.before = state.accepted + state.dead
+    line.maybe_twice = maybe_twice(state, age, fifo=line.queue.fifo)
     if state.doubtful and not dry_run:
-        twice = "it drops those it has" if dropped else "those may be there twice"
+        twice = "those may be there twice" if line.maybe_twice else "it drops those it has"
         log.warning(
             "a run was killed with up to %d messages on their way to %s: %s", state.doubtful, line.queue.name, twice
         )
@@ -181,7 +181,10 @@ def _state(journal: Journal, source: Source, line: Line, *, in_doubt: Doubt, res
             f" {line.queue.name} has them; after {WINDOW:.0f} s it may not drop them a second time",
             hint="--in-doubt=send (they may be there twice) or --in-doubt=skip (they may be missing)",
         )
-    return (skip(state) if in_doubt == "skip" else state).model_copy(update={"run": run}), age
+    if in_doubt == "skip" and state.doubtful:
+        log.warning("%d messages in doubt are not sent: they may be missing in %s", state.doubtful, line.queue.name)
+        state = skip(state)
+    return state.model_copy(update={"run": run}), age
 
 
 def _windows(source: Source, state: State, *, on_expired: Literal["fail", "clip"]) -> dict[int, tuple[int, int]]:

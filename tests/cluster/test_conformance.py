@@ -12,6 +12,9 @@ from tests.cluster import kube
 from tests.cluster.cases import CASES, Case, template
 from tests.cluster.workflows import NAMESPACE, finished, submit
 
+BROKEN = "unexpected end of JSON input"
+"""What Argo said when its own controller broke off a loop, once in four runs of `fan_out`; why is not known."""
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -44,7 +47,7 @@ def prefect() -> Iterator[None]:
 def on_argo(case: Case, name: str) -> tuple[str, str, dict[str, Ended]]:
     """The finished workflow's name, its phase, and how each of its steps ended."""
     status = finished(name)
-    if status["phase"] == "Error":  # no case is one: on a busy machine Argo may join a loop's results before all came
+    if status.get("message", "").endswith(BROKEN):
         name = submit(str(template(case).name), word="given")
         status = finished(name)
     nodes: dict[str, dict[str, Any]] = status["nodes"]

@@ -171,7 +171,7 @@ def test_a_move_is_slow_killed_and_taken_up(three: Copy, servers: str, tmp_path:
     assert "on their way already" in changes[0]["notes"][0]
     again = three.headrace("topics", "apply", str(file), "--throttle=1500000")
     assert again.returncode == 0, again.stderr
-    assert "2 partitions are under way already" in again.stderr, "at 0.4 MB/s, 24 MB take half a minute"
+    assert "2 partitions are under way already" in again.stderr
     assert marks(servers, [f"{name}-0"]) == []
     assert all(len(in_sync) == 3 for *_, in_sync in partitions(servers, [f"{name}-0"]))
 
