@@ -169,9 +169,13 @@ def test_a_move_is_slow_killed_and_taken_up(three: Copy, servers: str, tmp_path:
     changes = answer(pending, 3)["changes"]
     assert [each["name"] for each in changes[0]["settings"]] == ["replication_factor"]
     assert "on their way already" in changes[0]["notes"][0]
-    again = three.headrace("topics", "apply", str(file), "--throttle=1500000")
-    assert again.returncode == 0, again.stderr
-    assert "2 partitions are under way already" in again.stderr
+    again, seen = start(three, file, "--throttle=1500000"), set[str]()
+    while again.poll() is None:
+        seen |= set(marks(servers, []))
+    _, story = again.communicate()
+    assert again.returncode == 0, story
+    assert {f"{n}: follower.{RATE}.rate=1500000" for n in (1, 2, 3)} <= seen, "the second rate is in force"
+    assert "2 partitions are under way already" in story
     assert marks(servers, [f"{name}-0"]) == []
     assert all(len(in_sync) == 3 for *_, in_sync in partitions(servers, [f"{name}-0"]))
 
