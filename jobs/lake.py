@@ -1,10 +1,12 @@
 """The tables: Delta, each with its own ledger in the commits that made it."""
 # pyspark types its rows as unknown:
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportMissingTypeStubs=false
 
 import re
 from collections.abc import Iterable
 
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
@@ -17,6 +19,8 @@ __all__ = ["Entry", "Table", "fingerprint", "included"]
 
 # The transaction identifier under which every load of a table is numbered.
 APPLICATION = "headrace"
+# What a failed write raises: through a server, and from a driver of the job's own.
+REFUSED = (PySparkException, Py4JJavaError)
 # How Delta says that another writer was there first; also when both make the table.
 CONFLICT = re.compile(r"io\.delta\.exceptions\.|DELTA_(CONCURRENT|PROTOCOL_CHANGED|METADATA_CHANGED)")
 # How Delta says that there is no table; a table that cannot be read is another matter.
@@ -114,7 +118,7 @@ class Table:
             mode = mode.option("replaceWhere", replace)
         try:
             mode.save(self.uri)
-        except PySparkException as error:
+        except REFUSED as error:
             if CONFLICT.search(str(error)):
                 raise _lost(self.name, entry) from error
             raise

@@ -40,7 +40,7 @@ def keep_all(spark: SparkSession, topic: str, values: DataFrame) -> None:
         rows = new.join(known.select("sha256"), on="sha256", how="left_anti") if known is not None else new
         try:
             rows.write.format("delta").mode("append").save(there.uri)
-        except PySparkException as error:  # another run made the table at the same time
+        except lake.REFUSED as error:  # another run made the table at the same time
             if tries == TRIES or not lake.CONFLICT.search(str(error)):
                 raise
         else:
