@@ -71,23 +71,20 @@ def verdicts(batch: list[Message], status: int, body: bytes) -> list[Verdict]:
     if status != 200:
         kind, why = _of_request(status, answer, len(batch))
         return [Verdict(each, kind, why) for each in batch]
-    found: dict[str, Verdict] = {}
-    twice: set[str] = set()
+    found: list[Verdict | None] = [None] * len(batch)
+    twice: set[int] = set()
     for listed, judge in (("Successful", _success), ("Failed", _failure)):
         for each in cast(list[dict[str, Any]], answer.get(listed) or []):
             number = str(each.get("Id"))
-            if not number.isdecimal() or int(number) >= len(batch):
+            if not number.isdecimal() or (place := int(number)) >= len(batch):
                 continue
-            if number in found:
-                twice.add(number)
-            found[number] = judge(batch[int(number)], each)
+            if found[place]:
+                twice.add(place)
+            found[place] = judge(batch[place], each)
+    for place in twice:
+        found[place] = Verdict(batch[place], "doubtful", "the answer speaks of it twice")
     unsaid = "the answer speaks of it in neither list"
-    return [
-        Verdict(each, "doubtful", "the answer speaks of it twice")
-        if str(number) in twice
-        else found.get(str(number)) or Verdict(each, "doubtful", unsaid)
-        for number, each in enumerate(batch)
-    ]
+    return [said or Verdict(each, "doubtful", unsaid) for each, said in zip(batch, found, strict=True)]
 
 
 def broken(batch: list[Message], why: str, *, sent: bool) -> list[Verdict]:
