@@ -12,6 +12,7 @@ from jobs.sqs.meter import Metrics, story
 from jobs.sqs.pace import LONGEST, Pace, backoff
 from jobs.sqs.progress import Part, State, Track, ranges, skip, too_late
 from jobs.sqs.records import todo
+from jobs.sqs.windows import in_turn
 from tests.sqs import Journal, message
 
 
@@ -100,6 +101,17 @@ def test_nothing_is_sent_before_it_was_announced_and_only_so_much_is_in_doubt() 
     book.opened()
     assert book.room()
     assert (journal.states[-1].accepted, journal.states[-1].doubtful) == (10, 10)
+
+
+def test_what_a_killed_run_may_have_sent_comes_before_anything_new() -> None:
+    state = State(queue="q", topic="t", topic_id="i", parts={0: Part(next=10, upto=30), 1: Part(next=5, upto=5)})
+
+    assert in_turn({0: (10, 100), 1: (5, 50), 2: (0, 7)}, state) == (
+        {0: (10, 30)},
+        {0: (30, 100), 1: (5, 50), 2: (0, 7)},
+    )
+    assert in_turn({0: (40, 100), 1: (5, 5)}, state) == ({}, {0: (40, 100)})
+    assert in_turn({0: (10, 20)}, state) == ({0: (10, 20)}, {})
 
 
 def test_prometheus_sees_what_was_counted() -> None:

@@ -1,7 +1,7 @@
 """One way to send a topic to a queue, measured from its first request to its last answer: a process of its own.
 
 `python bench/peers/sqs.py NAME TOPIC QUEUE`; NAME is `ours`, `boto3` or `aiobotocore`, and the environment says the
-rest. All send the same bodies and attributes, ten a request, 64 requests at once. Prints one JSON object. Of ours,
+rest. All send the same bodies and attributes, ten a request, 128 requests at once. Prints one JSON object. Of ours,
 reading the topic, accounting and writing progress are part of what is measured; the peers have all messages in memory.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-AT_ONCE = 64
+AT_ONCE = 128
 Batch = list[dict[str, Any]]
 
 

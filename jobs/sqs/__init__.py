@@ -31,7 +31,7 @@ def export(
     create: bool = False,
     dry_run: bool = False,
     rate: float = 0,
-    in_flight: int = 64,
+    in_flight: int = 128,
     patience: int = 120,
     large_bucket: str = "",
     content_type: str = "application/json",

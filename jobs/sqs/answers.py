@@ -6,7 +6,7 @@ from typing import Any, Literal, cast
 
 from pydantic_core import from_json
 
-from jobs.sqs.message import Message
+from jobs.sqs.message import ENTRIES, Message
 
 Kind = Literal["accepted", "refused", "alone", "again", "throttled", "doubtful", "stop"]
 
@@ -36,6 +36,7 @@ RATES = {
 }
 # What somebody may mend (a right, a key, the queue): then nothing is lost by having stopped.
 MENDABLE = ("Kms", "AccessDenied", "QueueDoesNotExist", "NonExistentQueue", "InvalidClientTokenId", "Signature")
+PLACES = {str(place): place for place in range(ENTRIES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,8 @@ def verdicts(batch: list[Message], status: int, body: bytes) -> list[Verdict]:
     twice: set[int] = set()
     for listed, judge in (("Successful", _success), ("Failed", _failure)):
         for each in cast(list[dict[str, Any]], answer.get(listed) or []):
-            number = str(each.get("Id"))
-            if not number.isdecimal() or (place := int(number)) >= len(batch):
+            place = PLACES.get(str(each.get("Id")), len(batch))
+            if place >= len(batch):
                 continue
             if found[place]:
                 twice.add(place)

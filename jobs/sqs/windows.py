@@ -4,6 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Literal, Protocol
 
 from confluent_kafka.admin import AdminClient
@@ -125,9 +126,8 @@ def export(
     maker = records.Maker(line.queue, source.topic, content_type, line.store)
 
     def chunks() -> Iterator[list[Message]]:
-        wanted = {number: window for number, window in windows.items() if window[0] < window[1]}
-        found = records.todo(source.read(wanted), state) if wanted else iter(())
-        return records.chunks(map(maker.message, found))
+        found = chain.from_iterable(source.read(each) for each in in_turn(windows, state) if each)
+        return records.chunks(map(maker.message, records.todo(found, state)))
 
     total = sum(end - first for first, end in windows.values())
     if dry_run:
@@ -142,6 +142,18 @@ def export(
     result = line.balanced()
     book.finish({number: end for number, (_, end) in windows.items()})
     return result
+
+
+def in_turn(windows: dict[int, tuple[int, int]], state: State) -> tuple[dict[int, tuple[int, int]], ...]:
+    """The windows in two goes: what a killed run may have sent, then the rest.
+
+    So doubt does not add up over runs that are killed one after the other, each in other partitions.
+    """
+    cuts = {number: state.parts[number].upto if number in state.parts else 0 for number in windows}
+    before = {number: (first, min(end, cuts[number])) for number, (first, end) in windows.items()}
+    after = {number: (max(first, cuts[number]), end) for number, (first, end) in windows.items()}
+    goes = ({number: each for number, each in go.items() if each[0] < each[1]} for go in (before, after))
+    return tuple(goes)
 
 
 def _state(journal: Journal, source: Source, line: Line, *, in_doubt: Doubt, restart: bool) -> tuple[State, float]:

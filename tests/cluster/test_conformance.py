@@ -13,7 +13,7 @@ from tests.cluster.cases import CASES, Case, template
 from tests.cluster.workflows import NAMESPACE, finished, submit
 
 BROKEN = "unexpected end of JSON input"
-"""What Argo said when its own controller broke off a loop, once in four runs of `fan_out`; why is not known."""
+"""How the error ended that Argo itself gave to a case, once in four runs of `fan_out`; why is not known."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from tests.services.test_lake import Topic, good
 from tests.services.test_windows import NEW_YEAR, fill
 
 PATIENCE = 300  # seconds, on a busy machine
-WINDOWS, KILLS = (int(each) for each in os.environ.get("BACKFILL", "6,2").split(","))
+WINDOWS, KILLS = (int(each) for each in os.environ.get("BACKFILL", "4,2").split(","))
 """How many windows a backfill has, and how often it is killed: the whole proof is BACKFILL=100,5."""
 
 
