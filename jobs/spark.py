@@ -26,6 +26,9 @@ ALONE = {  # on one machine: Spark's own 200 and Delta's 50 tasks a step are mos
     "spark.databricks.delta.snapshotPartitions": "2",
 }
 REACH = 10  # seconds
+CONNECT = ("SPARK_REMOTE", "SPARK_CONNECT_MODE_ENABLED")
+"""What makes pyspark ask a server even for a driver of its own; a parent that is a client leaves the second behind."""
+
 SESSION = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.connect.serverStacktrace.enabled": "false",  # the Python traceback says where
@@ -48,10 +51,10 @@ def session(name: str, *, own: bool = False) -> SparkSession:
     settings.load(settings.Lake)  # said before a session is paid for
     spark = settings.load(settings.Spark)
     builder = SparkSession.builder.appName(name)
-    if own:
-        os.environ.pop("SPARK_REMOTE", None)  # pyspark would go there all the same
-    elif spark.remote:
+    if spark.remote and not own:
         return _connected(builder.remote(spark.remote), spark.remote)
+    for each in CONNECT:
+        os.environ.pop(each, None)
     options = executors.options(spark) if executors.wanted(spark) else _jars(spark)
     return builder.master(spark.master).config(map={**DRIVER, **options, **SESSION, **spark.options}).getOrCreate()
 

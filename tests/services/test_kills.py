@@ -33,7 +33,6 @@ class Driver:
     def __init__(self, topic: Topic, step: str, *, own: bool) -> None:
         environment = {**os.environ, "HEADRACE_STATE": str(topic.stack.state)}
         if own:
-            environment.pop("SPARK_CONNECT_MODE_ENABLED", None)  # pyspark sets it in this process, a client
             environment |= {"SPARK_REMOTE": "", "SPARK_MASTER": "local[2]", "SPARK_JARS": str(jars.home() / "spark")}
         self.said: list[str] = []
         self.process = subprocess.Popen(
