@@ -38,7 +38,8 @@ def test_every_message_gets_its_own_verdict_though_the_request_succeeded() -> No
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>", b"[]", b"{}", b'{"Successful": null}', b'{"Successful": [{"Id": "9"}]}']
+    "body",
+    [b"", b"<html>", b"[]", b"{}", b'{"Successful": null}', b'{"Successful": [{"Id": "9"}, {"Id": "01"}]}'],
 )
 def test_an_answer_that_says_nothing_accepts_nothing(body: bytes) -> None:
     assert [kind for kind, _ in kinds(2, 200, body)] == ["doubtful", "doubtful"]

@@ -36,6 +36,7 @@ RATES = {
 }
 # What somebody may mend (a right, a key, the queue): then nothing is lost by having stopped.
 MENDABLE = ("Kms", "AccessDenied", "QueueDoesNotExist", "NonExistentQueue", "InvalidClientTokenId", "Signature")
+# Each `Id` that a request may hold, as it was written: 01 is none of them.
 PLACES = {str(place): place for place in range(ENTRIES)}
 
 

@@ -39,9 +39,7 @@ done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
 sys.exit(done.returncode)
 """  # KiB; in a small process of its own, because a child's figure starts with that of who forked it
-IN_DOUBT = (
-    5_120  # messages that are announced and not written down as settled, at most: 128 requests of ten, four times
-)
+IN_DOUBT = 5_120  # messages that are announced and not settled on paper, at most: 128 requests of ten, four times
 
 
 class Source:
