@@ -8,6 +8,7 @@ from typing import Any
 from pyspark.ml import Pipeline, PipelineModel
 from pyspark.ml.classification import RandomForestClassifier
 from pyspark.ml.feature import StringIndexer, VectorAssembler
+from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
@@ -70,10 +71,12 @@ def fit(rows: DataFrame, options: Options, seed: int) -> PipelineModel:
 
 
 def said(model: PipelineModel, rows: DataFrame) -> DataFrame:
-    """The rows with `said`, the class that the model takes them for."""
-    classes = F.array(*map(F.lit, CLASSES))
-    scored = model.transform(rows).withColumn("said", F.get(classes, F.col("prediction").cast("int")))
-    return scored.select(*rows.columns, "said", "probability")
+    """The rows with `said`, the class that the model takes them for, and `probability`, how sure it is of that class."""
+    at = F.col("prediction").cast("int")
+    said = F.get(F.array(*map(F.lit, CLASSES)), at).alias("said")
+    return model.transform(rows).select(
+        *rows.columns, said, F.get(vector_to_array("probability"), at).alias("probability")
+    )
 
 
 def _index() -> Column:
