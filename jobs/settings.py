@@ -83,6 +83,15 @@ class Lake(BaseSettings):
     uri: str
 
 
+class Keys(BaseSettings):
+    """The hashes of the keys of who may ask over HTTP: in a file, in `KEYS_SHA256`, or in both (jobs/keys.py)."""
+
+    model_config = SettingsConfigDict(env_prefix="KEYS_")
+
+    file: Path | None = None
+    sha256: SecretStr = SecretStr("")
+
+
 class Spark(BaseSettings):
     """Which Spark does the work: a Spark Connect server (`SPARK_REMOTE`), or a driver of our own.
 

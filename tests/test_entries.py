@@ -9,7 +9,7 @@ from jobs import entries
 from jobs.entries import Commit, Entry
 from jobs.errors import JobError
 from jobs.ledger.checks import Part, outside, with_holes
-from jobs.ledger.shown import short, shown
+from jobs.shown import short, shown
 from jobs.windows import Window
 
 OLD = (  # as 0.1 wrote it on 2026-11-20

@@ -8,7 +8,7 @@ from jobs.job import job
 from jobs.lake import Table
 from jobs.ledger import checks as must
 from jobs.ledger.checks import Check, Layer
-from jobs.ledger.shown import Shown, shown
+from jobs.shown import Shown, shown
 from jobs.spark import session
 
 LAYERS = ("bronze", "silver", "gold")
