@@ -82,11 +82,10 @@ def fit(rows: DataFrame, options: Options, seed: int) -> PipelineModel:
             maxDepth=options.depth,
             minInstancesPerNode=options.leaf,
             featureSubsetStrategy=str(options.share),
-            thresholds=[1 / options.favour.get(each, 1) for each in CLASSES],
             maxBins=BINS,
             maxMemoryInMB=512,
             seed=seed,
-        ),
+        ).setThresholds([1 / options.favour.get(each, 1) for each in CLASSES]),
     ]
     counts = {row["label"]: row["count"] for row in rows.groupBy("label").count().collect()}
     known = F.create_map(*(F.lit(each) for pair in weights(counts, options).items() for each in pair))
