@@ -80,6 +80,8 @@ ROLES: dict[str, tuple[Right, ...]] = {
         *topic("headrace.exports", "CREATE", "READ", "WRITE"),
         *LOCK,
     ),
+    # What its clients may touch; the groups they read with are named by the user that runs it.
+    "bridge serve": topic("{topic}", "READ", "WRITE", "CREATE", "DESCRIBE_CONFIGS"),
     "cluster check": (
         *LOOK,
         *topic("headrace.canary", "CREATE", "READ", "WRITE"),
