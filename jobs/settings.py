@@ -8,7 +8,7 @@ from dotenv import load_dotenv
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from jobs.errors import JobError
+from jobs.errors import JobError, UsageError
 
 Settings = TypeVar("Settings", bound=BaseSettings)
 
@@ -121,7 +121,8 @@ def load(settings: type[Settings]) -> Settings:
     """Read one service's settings from the environment.
 
     Raises:
-        JobError: A variable is missing or has a value that it cannot have.
+        JobError: A variable is missing.
+        UsageError: A variable has a value that it cannot have.
     """
     try:
         return settings()
@@ -132,6 +133,8 @@ def load(settings: type[Settings]) -> Settings:
             f"{'is not set' if each['type'] == 'missing' else each['msg']}"
             for each in error.errors()
         )
+        if all(each["type"] != "missing" for each in error.errors()):
+            raise UsageError(f"the environment has a value that cannot be: {wrong}", hint="env | sort") from error
         raise JobError(
             f"the environment does not say how to reach {settings.__name__}: {wrong}",
             hint="make up (on this machine), or set the variable",

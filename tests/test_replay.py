@@ -1,8 +1,11 @@
 """Events and their times follow from a seed alone, and what is there already is left out."""
 
+import gzip
 import json
 from itertools import pairwise
+from math import nan
 from pathlib import Path
+from xml.etree import ElementTree
 from zlib import crc32
 
 import pytest
@@ -10,7 +13,8 @@ import pytest
 from jobs.datasets import events
 from jobs.datasets.events import vehicles
 from jobs.errors import UsageError
-from jobs.replay.pacing import LARGEST, Lateness, Pace, schedule
+from jobs.replay.pacing import LARGEST, MOST, Lateness, Pace, Seen, schedule, wanted
+from jobs.replay.plot import checked, drawn
 from jobs.replay.sources import Generated, lines
 
 
@@ -66,7 +70,7 @@ def test_a_schedule_goes_on_in_the_middle_where_it_would_have_been(first: int) -
     assert rest[1:] == [*schedule(pace, 3, 20_000)][-len(rest) + 1 :][: len(rest) - 1]
 
 
-@pytest.mark.parametrize("wrong", [{"rate": -2}, {"burst_prob": 1.1}, {"burst_power": 1.09}])
+@pytest.mark.parametrize("wrong", [{"rate": -2}, {"rate": nan}, {"burst_prob": 1.1}, {"burst_power": 1.09}])
 def test_a_pace_that_cannot_be_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(UsageError):
         Pace(**wrong)
@@ -74,9 +78,7 @@ def test_a_pace_that_cannot_be_is_refused(wrong: dict[str, float]) -> None:
 
 def test_lateness_has_percentiles() -> None:
     late = Lateness()
-    late.add(-1, 90)
-    late.add(0.002, 9)
-    late.add(0.5, 1)
+    late.add([(2, 90), (0.998, 9), (0.5, 1)], 1)
 
     assert late.percentile(0.5) == pytest.approx(0.1)
     assert late.percentile(0.99) == pytest.approx(2.1)
@@ -108,6 +110,63 @@ def test_lines_of_a_file_have_the_key_they_are_told_to(tmp_path: Path) -> None:
     assert lines(file, "", 2).count == 2
     file.write_bytes(b"other")
     assert lines(file, "", -1).name != records[0]["headers"][0][1].decode().partition("/")[0]
+
+
+def test_lines_with_commas_have_the_key_they_are_told_to_compressed_or_not(tmp_path: Path) -> None:
+    rows = b"0,tcp,http,SF,181\n0,udp\n2,icmp,eco_i,SF,8\n"
+    plain, packed = tmp_path / "rows.txt", tmp_path / "rows.txt.gz"
+    plain.write_bytes(rows)
+    packed.write_bytes(gzip.compress(rows))
+    source = lines(packed, "service", -1, "connections")
+    records = [record for _, record in source.records(3, {})]
+
+    assert [record["key"] for record in records] == [b"http", None, b"eco_i"]
+    assert b"\n".join(record["value"] for record in records) + b"\n" == rows
+    assert source.name == lines(plain, "", -1).name, "what is in the file says which it is"
+    packed.write_bytes(gzip.compress(rows)[:-9])
+    with pytest.raises(UsageError, match=r"rows\.txt\.gz"):
+        lines(packed, "", -1)
+    packed.write_bytes(rows)
+    with pytest.raises(UsageError, match="gzip"):
+        lines(packed, "", -1)
+
+
+def test_a_key_that_lines_have_not_is_said_before_anything_is_sent(tmp_path: Path) -> None:
+    file = tmp_path / "rows"
+    file.write_text("0,tcp,http,SF,181\n")
+
+    with pytest.raises(UsageError, match="no such field") as said:
+        lines(file, "protocol", -1, "connections")
+    assert "protocol_type" in said.value.hint
+    with pytest.raises(UsageError, match="JSON object") as said:
+        lines(file, "service", -1, "vehicles")
+    assert "--dataset=connections" in said.value.hint
+
+
+def test_what_was_seen_of_a_sending_is_bounded_and_gives_its_rates() -> None:
+    seen = Seen()
+    for second in range(1, 100_001):
+        seen.add(float(second), second * 50)
+    seen.add(100_000.2, 5_000_000)
+
+    assert len(seen.points) <= MOST
+    assert all(rate == pytest.approx(50, rel=0.05) for _, rate in seen.rates()[:-1])
+    assert seen.points[-1] == (100_000.2, 5_000_000)
+
+
+def test_the_plot_shows_the_rate_that_was_asked_for_and_the_one_that_was_acknowledged() -> None:
+    seen = Seen([(0, 0), (1, 80), (2, 200), (3, 250)])
+    times = [(5.0, 100), (6.5, 100), (7.5, 50)]
+    svg = ElementTree.fromstring(drawn("<demo>", seen, times))  # noqa: S314 - our own
+    said = [each.text for each in svg.iter() if each.tag.endswith("text")]
+
+    assert wanted(times, [1, 2, 3]) == [(1, 100), (2, 100), (3, 50)]
+    assert [rate for _, rate in seen.rates()] == [80, 120, 50]
+    assert "<demo>: events a second" in said
+    assert {"asked for", "acknowledged", "200"} <= {*said}
+    assert "asked for" not in drawn("demo", seen, None)
+    with pytest.raises(UsageError, match="no file"):
+        checked("/nowhere/at/all.svg")
 
 
 def test_a_dataset_without_a_generator_and_a_file_that_is_not_there_are_said() -> None:

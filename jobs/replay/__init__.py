@@ -12,6 +12,7 @@ from jobs import datasets, kafka, settings, windows
 from jobs.datasets import events
 from jobs.errors import JobError, UsageError
 from jobs.job import job
+from jobs.replay import plot as plots
 from jobs.replay import sending, tail
 from jobs.replay.copying import Copy, read, times
 from jobs.replay.outbox import Outbox
@@ -81,6 +82,7 @@ def send(
     file: str = "",
     key: str = "",
     topic: str = "",
+    plot: str = "",
 ) -> Sent:
     """Send events to a topic at a steady or a bursting rate; those that are there already are not sent again.
 
@@ -96,9 +98,11 @@ def send(
         burst_prob: How likely each event begins a burst, 0 to 1; -1 is what BURST_PROB says, or else 0.
         burst_power: Pareto's exponent of a burst's size, 1.1 or more: smaller is larger; -1 is what BURST_POWER says,
             or else 1.5. The mean stays the rate.
-        file: Send the lines of this file instead.
-        key: The field of each line's JSON object that becomes the record's key.
+        file: Send the lines of this file instead, compressed by gzip if it ends in .gz.
+        key: The field of each line that becomes the record's key; lines of connections have commas between fields,
+            those of others are JSON objects.
         topic: Where to; by default what KAFKA_TOPIC or TOPIC says, or else the dataset's own topic.
+        plot: Draw the rate that was asked for and the one that was acknowledged into this file, as SVG.
     """
     said = settings.load(settings.Replay)
     pace = Pace(
@@ -111,13 +115,13 @@ def send(
     topic = topic or said.topic or events.named(dataset).TOPIC
     source: Source
     if file:
-        source = lines(Path(file), key, count)
+        source = lines(Path(file), key, count, dataset)
     else:
         source = Generated(events.named(dataset), seed, COUNT if count == -1 else count)
-    return _send(source, topic, pace, seed)
+    return _send(source, topic, pace, seed, plots.checked(plot))
 
 
-def _send(source: Source, topic: str, pace: Pace, seed: int) -> Sent:
+def _send(source: Source, topic: str, pace: Pace, seed: int, plot: Path | None) -> Sent:
     partitions = len(kafka.watermarks(topic))
     done = _done(source, topic, partitions)
     todo = sum(1 for _ in source.records(partitions, done)) if done else source.count
@@ -131,6 +135,9 @@ def _send(source: Source, topic: str, pace: Pace, seed: int) -> Sent:
         todo,
         schedule(pace, seed, source.count, before) if pace.rate else None,
     )
+    if plot:
+        wanted = schedule(pace, seed, source.count, before) if pace.rate else None
+        plot.write_text(plots.drawn(topic, ended.seen, wanted))
     return _judged(
         outbox,
         ended,

@@ -1,8 +1,10 @@
 """When each event is due: pure. Every time is counted from the start, so being late once makes nothing later."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
+from math import inf
 from random import Random
 
 from jobs.errors import UsageError
@@ -33,16 +35,19 @@ class Pace:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
-        if self.rate < 0:
+        if not 0 <= self.rate < inf:  # not so either for what is no number
             raise UsageError(
-                f"a rate of {self.rate:g} events a second cannot be", hint="--rate=0 is as fast as possible"
+                f"a rate of {self.rate:g} events a second cannot be",
+                hint="--rate (or MSG_RATE) from 0, which is as fast as possible",
             )
         if not 0 <= self.burst_prob <= 1:
-            raise UsageError(f"a probability of {self.burst_prob:g} cannot be", hint="--burst-prob from 0 to 1")
-        if self.burst_power < 1.1:
+            raise UsageError(
+                f"a probability of {self.burst_prob:g} cannot be", hint="--burst-prob (or BURST_PROB) from 0 to 1"
+            )
+        if not 1.1 <= self.burst_power < inf:
             raise UsageError(
                 f"--burst-power={self.burst_power:g}: below 1.1 nearly all events are in a few endless bursts",
-                hint="--burst-power=1.1 is the wildest",
+                hint="--burst-power (or BURST_POWER) of 1.1 is the wildest",
             )
 
 
@@ -77,11 +82,12 @@ class Lateness:
     steps: Counter[int] = field(default_factory=Counter[int])
     most: float = 0
 
-    def add(self, seconds: float, events: int) -> None:
-        """Count events that were late by this; early is not late."""
-        seconds = max(0.0, seconds)
-        self.steps[int(seconds * 10_000)] += events
-        self.most = max(self.most, seconds)
+    def add(self, due: Iterable[Slot], now: float) -> None:
+        """Count events that were handed over now, a time in seconds from the start; early is not late."""
+        for at, events in due:
+            seconds = now - at if now > at else 0.0
+            self.steps[int(seconds * 10_000)] += events
+            self.most = max(self.most, seconds)
 
     def percentile(self, share: float) -> float:
         """How late all but `1 - share` of the events were at most, in milliseconds."""
@@ -92,3 +98,54 @@ class Lateness:
             if seen >= wanted:
                 return min((step + 1) / 10, self.most * 1000)
         return 0.0
+
+
+MOST = 1_200
+"""Points that a plot has at most: of a longer sending every second one is forgotten, again and again."""
+
+
+@dataclass
+class Seen:
+    """How many records were acknowledged by when: bounded, however long it takes.
+
+    Args:
+        points: Seconds from the start and records; the first is the start.
+        every: Seconds between two points, at least.
+    """
+
+    points: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 0)])
+    every: float = 0.5
+
+    def add(self, seconds: float, records: int) -> None:
+        """Note how many there are after so many seconds from the start."""
+        if self.points[-1][0] > 0 and seconds - self.points[-1][0] < self.every:
+            self.points.pop()
+        self.points.append((seconds, records))
+        if len(self.points) > MOST:
+            self.points = self.points[::2]
+            self.every *= 2
+
+    def rates(self) -> list[tuple[float, float]]:
+        """Up to when, in seconds from the start, and how many a second since the point before."""
+        return [(t, (n - m) / (t - s)) for (s, m), (t, n) in pairwise(self.points) if t > s]
+
+
+def wanted(times: Iterable[Slot], until: list[float]) -> list[tuple[float, float]]:
+    """The rate that a schedule asks for: up to when, and how many a second since the time before.
+
+    Args:
+        times: When events are due; the first is the start.
+        until: Ends of the stretches of time, in seconds from the start, in order.
+    """
+    found: list[tuple[float, float]] = []
+    slots = iter(times)
+    slot = next(slots, None)
+    first, begin = slot[0] if slot else 0, 0.0
+    for end in until:
+        events = 0
+        while slot and slot[0] - first < end:
+            events += slot[1]
+            slot = next(slots, None)
+        found.append((end, events / (end - begin)))
+        begin = end
+    return found

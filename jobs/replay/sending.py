@@ -1,10 +1,12 @@
 """The loop that hands records over when they are due, and ends in order when it is told to."""
 
+import gc
 import logging
 import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,12 +18,27 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from jobs.replay.outbox import Outbox
-from jobs.replay.pacing import Lateness, Slot
+from jobs.replay.pacing import Lateness, Seen, Slot
 
 log = logging.getLogger(__name__)
 
 BATCH = 2_000
-"""Records handed over at once when there is no rate, or when the schedule is behind."""
+"""Records handed over at once when there is no rate."""
+
+STEP = 200
+"""Records handed over at once by a schedule that is behind: the first of them waits for the last."""
+
+AHEAD = 10_000
+"""Records that are made before they are due, while there is nothing else to do."""
+
+MORE = 20
+"""Of these, how many are made before it is asked again whether one is due."""
+
+CYCLES = 1_000_000
+"""New objects after which Python seeks garbage in cycles, of which a sending makes none: it stops for it."""
+
+LEAST = 0.0005
+"""The shortest sleep, in seconds: what falls due meanwhile goes together, which costs far less than one by one."""
 
 NAP = 0.2
 """The longest sleep, in seconds: delivery reports are served and signals are heeded in between."""
@@ -38,11 +55,13 @@ class Ended:
         seconds: From the first record to the fate of the last.
         late: How late records were handed over; empty without a rate.
         told: Whether SIGTERM or SIGINT ended it.
+        seen: How many records were acknowledged after so many seconds, second by second.
     """
 
     seconds: float = 0
     late: Lateness = field(default_factory=Lateness)
     told: bool = False
+    seen: Seen = field(default_factory=Seen)
 
 
 def send(outbox: Outbox, records: Iterator[dict[str, Any]], total: int, times: Iterator[Slot] | None) -> Ended:
@@ -55,10 +74,11 @@ def send(outbox: Outbox, records: Iterator[dict[str, Any]], total: int, times: I
         times: When they are due; None is as fast as possible.
     """
     ended, begun, stop = Ended(), time.monotonic(), outbox.stop
-    with stopping(stop), telling(outbox, total):
+    with stopping(stop), watching(outbox, ended.seen), telling(outbox, total), undisturbed():
         if times is None:
             while not stop.is_set() and not outbox.failed and (batch := list(islice(records, BATCH))):
                 outbox.post(batch)
+                outbox.serve()
         else:
             _paced(outbox, records, times, ended.late)
         outbox.close(GRACE)
@@ -69,22 +89,42 @@ def send(outbox: Outbox, records: Iterator[dict[str, Any]], total: int, times: I
 
 def _paced(outbox: Outbox, records: Iterator[dict[str, Any]], times: Iterator[Slot], late: Lateness) -> None:
     """Hand over what is due, and sleep until the next is: by the schedule's own times, so that no delay adds up."""
-    slot = next(times, None)
+    made = deque(islice(records, AHEAD))
+    slot: Slot | None = next(times, None)
     begun = time.monotonic() - (slot[0] if slot else 0)
     while slot and not outbox.stop.is_set() and not outbox.failed:
         due: list[Slot] = []
-        batch: list[dict[str, Any]] = []
-        now = time.monotonic() - begun
-        while slot and slot[0] <= now and len(batch) < BATCH:
-            due.append(slot)
-            batch += islice(records, slot[1])
-            slot = next(times, None)
-        outbox.post(batch)
-        now = time.monotonic() - begun
-        for at, size in due:
-            late.add(now - at, size)
-        if slot and slot[0] > now:
-            time.sleep(min(slot[0] - now, NAP))
+        count, now = 0, time.monotonic() - begun
+        while slot and slot[0] <= now and count < STEP:
+            at, size = slot
+            take = min(size, STEP)
+            due.append((at, take))
+            count += take
+            slot = (at, size - take) if take < size else next(times, None)
+        if count:
+            if len(made) < count:
+                made.extend(islice(records, count - len(made)))
+            outbox.post([made.popleft() for _ in range(min(count, len(made)))])
+            late.add(due, time.monotonic() - begun)
+        outbox.serve()
+        wait = slot[0] - time.monotonic() + begun if slot else 0
+        if wait > 0 and len(made) < AHEAD and (more := list(islice(records, MORE))):
+            made.extend(more)
+        elif wait > 0:
+            time.sleep(min(max(wait, LEAST), NAP))
+
+
+@contextmanager
+def undisturbed() -> Generator[None, None, None]:
+    """Keep Python from seeking garbage cycles, which takes milliseconds: what is there is set aside, new is little."""
+    often = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(CYCLES)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*often)
+        gc.unfreeze()
 
 
 @contextmanager
@@ -100,6 +140,25 @@ def stopping(stop: threading.Event) -> Generator[None, None, None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+@contextmanager
+def watching(outbox: Outbox, seen: Seen) -> Generator[None, None, None]:
+    """Note each second how many records are acknowledged, and once more at the end."""
+    done, begun = threading.Event(), time.monotonic()
+
+    def watch() -> None:
+        while not done.wait(1 - (time.monotonic() - begun) % 1):
+            seen.add(time.monotonic() - begun, outbox.acked)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        seen.add(time.monotonic() - begun, outbox.acked)
 
 
 @contextmanager

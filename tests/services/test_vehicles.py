@@ -1,5 +1,6 @@
 """The pipeline `vehicles` and its producer, as a person runs them."""
 
+import gzip
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psutil
 import pytest
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -211,6 +213,57 @@ def test_the_pace_is_that_of_the_environment_unless_an_option_says_otherwise(top
     assert sent["late_p50_ms"] <= sent["late_p99_ms"] <= sent["late_max_ms"]
     assert wild.returncode == 2
     assert "burst-power" in wild.stderr
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"MSG_RATE": "abc"}, {"MSG_RATE": "nan"}, {"BURST_POWER": "1.05"}, {"BURST_PROB": "2"}]
+)
+def test_a_pace_of_the_environment_that_cannot_be_is_the_callers_mistake(stack: Copy, wrong: dict[str, str]) -> None:
+    done = stack.headrace("replay", "send", "--count=1", "--topic=nowhere", **wrong)
+
+    assert done.returncode == 2, done.stderr
+    assert next(iter(wrong)) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_brokers_that_stand_still_hold_the_producer_back_and_lose_nothing(topic: Topic) -> None:
+    port = int(topic.stack.env["KAFKA_BOOTSTRAP_SERVERS"].rpartition(":")[2])
+    broker = next(
+        psutil.Process(each.pid)
+        for each in psutil.net_connections("tcp")
+        if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port == port
+    )
+    process = topic.start("--count=500000")
+    sender = psutil.Process(process.pid)
+    eventually(lambda: topic.held() > 10_000, seconds=60)
+    broker.suspend()
+    try:
+        eventually(lambda: sender.cpu_percent(0.5) < 20, seconds=60)
+        assert process.poll() is None
+        assert sender.memory_info().rss < 500_000_000
+    finally:
+        broker.resume()
+    out, story = process.communicate(timeout=120)
+
+    assert process.returncode == 0, story
+    assert json.loads(out)["acked"] == 500_000 == topic.held()
+
+
+def test_the_connections_of_a_file_are_sent_with_keys_and_drawn(topic: Topic, tmp_path: Path) -> None:
+    file, picture = tmp_path / "KDD.txt.gz", tmp_path / "rate.svg"
+    rows = [f"{n},tcp,http{n % 3},SF,181" for n in range(3000)]
+    file.write_bytes(gzip.compress("\n".join(rows).encode()))
+    words = [f"--file={file}", "--dataset=connections", "--rate=2000", "--burst-prob=0.01", f"--plot={picture}"]
+    wrong = topic.stack.headrace(*topic.words(*words, "--key=protocol"))
+    sent = topic.send(*words, "--key=service")
+    again = topic.send(*words, "--key=service")
+    values = {(each.value() or b"").decode(): each.key() for each in topic.records()}
+
+    assert wrong.returncode == 2
+    assert "protocol_type" in wrong.stderr
+    assert (sent["acked"], again["produced"]) == (3000, 0)
+    assert values == {row: f"http{n % 3}".encode() for n, row in enumerate(rows)}
+    assert "polyline" in picture.read_text()
 
 
 def header(record: Message, name: str) -> str:
