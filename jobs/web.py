@@ -36,6 +36,7 @@ POLICY = "; ".join(
 """A page may use what this server serves and nothing else; what is written into it as text stays text."""
 
 HEADERS = {
+    b"cache-control": b"no-cache",
     b"content-security-policy": POLICY.encode(),
     b"cross-origin-opener-policy": b"same-origin",
     b"cross-origin-resource-policy": b"same-origin",

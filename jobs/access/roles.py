@@ -82,6 +82,11 @@ ROLES: dict[str, tuple[Right, ...]] = {
     ),
     # What its clients may touch; the groups they read with are named by the user that runs it.
     "bridge serve": topic("{topic}", "READ", "WRITE", "CREATE", "DESCRIBE_CONFIGS"),
+    "alerts serve": (  # of the source and of the alerts
+        *topic("{topic}", "READ"),
+        Right("group", "headrace-alerts", "READ"),
+        Right("group", "forest-score.{topic}", "DESCRIBE"),
+    ),
     "cluster check": (
         *LOOK,
         *topic("headrace.canary", "CREATE", "READ", "WRITE"),
