@@ -92,6 +92,30 @@ class Keys(BaseSettings):
     sha256: SecretStr = SecretStr("")
 
 
+class Oidc(BaseSettings):
+    """Whose tokens are believed: those of an OpenID Connect issuer that are meant for an audience.
+
+    Without `OIDC_JWKS_URL` the issuer is asked where its keys are.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="OIDC_")
+
+    issuer: str = ""
+    audience: str = ""
+    jwks_url: str = ""
+
+
+class MongoDB(BaseSettings):
+    """How to reach MongoDB: `host:port`, several members of a replica set after commas, or a whole `mongodb://` URI."""
+
+    model_config = SettingsConfigDict(env_prefix="MONGODB_")
+
+    host: str
+    username: str | None = None
+    password: SecretStr | None = None
+    database: str = "headrace"
+
+
 class Spark(BaseSettings):
     """Which Spark does the work: a Spark Connect server (`SPARK_REMOTE`), or a driver of our own.
 

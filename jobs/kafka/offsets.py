@@ -4,7 +4,7 @@
 # pyright: reportUnknownArgumentType=false, reportPrivateImportUsage=false
 
 import difflib
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -93,15 +93,22 @@ def describe(topic: str, *, client: AdminClient) -> TopicDescription:
         raise JobError(f"there is no topic {topic}{also}", hint="headrace topics apply") from error
 
 
-def records(topic: str) -> Generator[Message, None, None]:
+def records(topic: str, start: Mapping[int, int] | None = None) -> Generator[Message, None, None]:
     """Every committed record of a topic from its first offset to its end as it is now.
+
+    Args:
+        topic: The topic.
+        start: The offset at which to begin, by partition; the first one of those that it does not name.
 
     Raises:
         JobError: There is no such topic, or a partition cannot be read.
     """
-    todo = {each: end for each, (first, end) in watermarks(topic).items() if first < end}
+    begin = start or {}
+    todo = {each: end for each, (first, end) in watermarks(topic).items() if max(first, begin.get(each, 0)) < end}
+    if not todo:
+        return
     reader = consumer(enable_partition_eof=True, auto_offset_reset="earliest")
-    reader.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in todo])
+    reader.assign([TopicPartition(topic, each, begin.get(each, OFFSET_BEGINNING)) for each in todo])
     try:
         while todo:
             for record in reader.consume(500, 0.2):
