@@ -98,7 +98,7 @@ ROLES: dict[str, tuple[Right, ...]] = {
     "groups lag": LAG,
     "health check": (*LOOK, *LAG, *HISTORY),
     "health serve": (*LOOK, *LAG, *HISTORY),
-    "api serve": (*LOOK, *LAG, *HISTORY, *topic("*", "READ"), GROUP),  # every topic of dead letters, and the alerts
+    "api serve": (*LOOK, *LAG, *HISTORY, *topic("{topic}.dlq", "READ"), *topic("alerts", "READ"), GROUP),
     "topics plan": (*PLAN, *GROWTH),
     "topics apply": (*PLAN, *GROWTH, *LOCK),
     "topics delete": (*PLAN, *GROWTH, *LOCK, *UNDO, *topic("{declared}", "DELETE")),

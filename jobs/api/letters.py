@@ -9,6 +9,7 @@ from jobs import kafka
 from jobs.dlq import Reason, moment
 from jobs.dlq.index import Index, read, spot
 from jobs.dlq.letter import text
+from jobs.errors import JobError
 
 SUFFIX = ".dlq"
 TOP = 50
@@ -24,6 +25,7 @@ class Dead:
         redriven: Of these, how many were put back.
         reasons: By reason, the 50 most frequent ones.
         others: How many letters have other reasons.
+        why: Why it could not be read; empty if it was.
     """
 
     topic: str
@@ -31,6 +33,7 @@ class Dead:
     redriven: int
     reasons: tuple[Reason, ...]
     others: int
+    why: str = ""
 
 
 class _Topic:
@@ -69,13 +72,19 @@ class Letters:
         """What there is now, by topic.
 
         Raises:
-            JobError: Kafka cannot be reached, or a topic cannot be read.
+            JobError: Kafka cannot be reached.
         """
         client = kafka.admin()
         names = sorted(name for name in client.list_topics(timeout=kafka.REQUEST).topics if name.endswith(SUFFIX))
         for gone in self._topics.keys() - set(names):
             self._forget(gone)
-        return tuple(self._topic(name, client).read_on() for name in names)
+        return tuple(self._read(name, client) for name in names)
+
+    def _read(self, name: str, client: AdminClient) -> Dead:
+        try:
+            return self._topic(name, client).read_on()
+        except JobError as error:  # it is gone meanwhile, or not for this user: the others are there all the same
+            return Dead(name, 0, 0, (), 0, str(error))
 
     def _topic(self, name: str, client: AdminClient) -> _Topic:
         topic_id = kafka.topic_id(name, client=client)

@@ -98,7 +98,8 @@ const draw = {
 
   dead(said) {
     const rows = said.items.flatMap((each) => each.reasons.map((reason) => ({ topic: each.topic, ...reason })));
-    if (!rows.length) return [nothing("no dead letter")];
+    const unread = said.items.filter((each) => each.why).map((each) => make("p", { class: "bad" }, `${each.topic}: ${each.why}`));
+    if (!rows.length) return unread.length ? unread : [nothing("no dead letter")];
     rows.sort((a, b) => (b.count - b.redriven) - (a.count - a.redriven));
     return [table([
       ["topic", (each) => each.topic],
@@ -107,7 +108,7 @@ const draw = {
       ["put back", (each) => say.number(each.redriven), "n"],
       ["last", (each) => each.last_seen ? say.ago(each.last_seen) : "?"],
       ["example", (each) => each.example, "wide"],
-    ], rows.slice(0, 30))];
+    ], rows.slice(0, 30)), ...unread];
   },
 
   alerts(said) {
