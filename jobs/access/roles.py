@@ -87,6 +87,13 @@ ROLES: dict[str, tuple[Right, ...]] = {
         Right("group", "headrace-alerts", "READ"),
         Right("group", "forest-score.{topic}", "DESCRIBE"),
     ),
+    "forest score": (
+        *topic("{topic}", "READ"),
+        *BURY,
+        *topic("alerts", "WRITE"),
+        Right("group", "forest-score.{topic}", "READ"),
+        Right("transactional_id", "headrace-score-{topic}", "WRITE"),
+    ),
     "cluster check": (
         *LOOK,
         *topic("headrace.canary", "CREATE", "READ", "WRITE"),

@@ -83,16 +83,16 @@ class Courier:
         try:
             self._transaction(parcels)
         except (KafkaException, SystemError) as error:
-            fault = _fault(error)
-            if fault.name() in FENCED or fault.fatal():
+            said = fault(error)
+            if said.name() in FENCED or said.fatal():
                 raise JobError(
                     f"another redrive of {self.topic} took over; what this one had not committed is undone",
                     hint=f"headrace dlq list --topic={self.topic}",
                 ) from error
-            if not fault.txn_requires_abort():
+            if not said.txn_requires_abort():
                 raise kafka.failed(f"put letters of {self.topic} back", error) from error
             self.client.abort_transaction(kafka.REQUEST)
-            cause = next((each for each in self.faults if not each.name().startswith("_PURGE")), fault)
+            cause = next((each for each in self.faults if not each.name().startswith("_PURGE")), said)
             if cause.name() not in OF_RECORD:
                 raise kafka.failed(f"put letters of {self.topic} back", KafkaException(cause)) from error
             if len(parcels) == 1:
@@ -132,7 +132,7 @@ def _ignore(_: KafkaError) -> None:
     """What ends a transaction is raised by it."""
 
 
-def _fault(error: BaseException) -> KafkaError:
+def fault(error: BaseException) -> KafkaError:
     """What Kafka said; what ends the client is raised while it calls back, which Python calls a SystemError."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, KafkaException):
