@@ -8,50 +8,68 @@ from typing import Literal
 
 from jobs import times
 from jobs.errors import UsageError
-from jobs.forest import card, connections, store, tally, training
+from jobs.forest import cards, connections, evaluating, page, store, training
+from jobs.forest.cards import CARD
 from jobs.forest.drift import Drift
+from jobs.forest.evaluating import Evaluated
 from jobs.forest.model import Options
 from jobs.forest.scorer import Scorer
+from jobs.forest.search import Search
+from jobs.forest.store import Model
 from jobs.forest.stream import Stream
 from jobs.job import job
 from jobs.spark import session
 
 log = logging.getLogger(__name__)
+DAY = 86_400  # seconds
 TOP = 5  # features that a result names
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What one training did.
+class Status:
+    """The newest model.
 
     Args:
-        version: The model's number: a new one, or that of the one that is young enough.
-        trained: Whether it is new.
+        version: Its number; 0 if there is none.
         days: How old it is.
-        macro_f1: The mean F1 of the five classes, for connections that were held back.
+        stale: Whether it is too old, or there is none.
+        macro_f1: The mean F1 of the five classes, for connections that were held back from it.
         accuracy: The share of them whose class is right.
         binary_accuracy: The share that is rightly called an attack or none.
+    """
+
+    version: int = 0
+    days: float = 0
+    stale: bool = True
+    macro_f1: float = 0
+    accuracy: float = 0
+    binary_accuracy: float = 0
+
+
+@dataclass(frozen=True)
+class Trained(Status):
+    """What one training did: the newest model.
+
+    Args:
+        trained: Whether it is new; else there was one that is young enough.
         records: How many different connections it learned from.
-        bad: How many lines were left out.
+        bad: How many lines were left out: they are no connections, or have no label.
         seconds: How long the forest took to grow.
     """
 
-    version: int
-    trained: bool
-    days: float
-    macro_f1: float
-    accuracy: float
-    binary_accuracy: float
+    trained: bool = False
     records: int = 0
     bad: int = 0
     seconds: float = 0
 
 
-@job("spark", cpu="1", memory="2Gi", retries=1, minutes=120, needs=("lake", "spark"))
+@job("spark", cpu="1", memory="3Gi", retries=1, minutes=120, needs=("lake", "spark"))
 def train(
     *,
     data: str = "",
     generated: int = 0,
+    max_age: str = "",
+    search: Search = "none",
     trees: int = Options.trees,
     depth: int = Options.depth,
     leaf: int = Options.leaf,
@@ -60,39 +78,112 @@ def train(
     spread: float = Options.spread,
     seed: int = 1,
 ) -> Trained:
-    """Train a forest, judge it by connections that were held back, and keep it with its card as the next version.
+    """Train a forest, judge it by what was held back, and keep it with its card as the next version.
+
+    The same data, options and seed are the same forest. One that is killed leaves no model; of two at once each is one.
 
     Args:
         data: A file in NSL-KDD's format, packed with gzip or not.
         generated: Learn from so many generated connections instead.
+        max_age: Do nothing if there is a model that is younger, such as 7d; without it one is always trained.
+        search: What else to try, on folds of the training data with attacks hidden: nothing, these options (which
+            says what may be expected of attacks of unknown kinds, and chooses which classes to favour), or those
+            and a small grid around them.
         trees: How many trees.
-        depth: The longest way from a root to a leaf.
+        depth: The longest way from a root to a leaf, 30 at most.
         leaf: The fewest records of a leaf.
-        share: The share of the features that each split looks at.
+        share: The share of the features that each split looks at, up to 1.
         balance: How much more a rare class weighs: 0 is each record the same, 1 is each class the same.
         spread: The same for the attacks of one class.
-        seed: The same seed and data are the same forest.
+        seed: Of the forest and of the folds.
     """
-    if bool(data) == bool(generated):
-        raise UsageError("what to learn from: a file, or generated connections", hint="--data=PATH or --generated=N")
-    lines = connections.file(Path(data)) if data else connections.generated(generated)
     options = Options(trees, depth, leaf, share, balance, spread)
+    _sound(options)
+    if bool(data) == bool(generated) or generated < 0:
+        raise UsageError("what to learn from: a file, or generated connections", hint="--data=PATH or --generated=N")
+    oldest = times.seconds(max_age) / DAY
+    lines = connections.file(Path(data)) if data else connections.generated(generated)
     spark = session("forest-train", own=True)
-    grown = training.grow(spark, lines, options, seed)
-    judged = tally.judged(grown.tallies)
+    if max_age and (known := store.newest(spark)) and known.days < oldest:
+        log.info("model %d is %s old: nothing to do", known.version, times.said(known.days * DAY))
+        return _told(known)
+    grown = training.grow(spark, lines, options, seed, search)
+
+    def card(version: int) -> tuple[str, str]:
+        made = cards.card(version, grown)
+        return CARD.dump_json(made).decode(), page.render(made)
+
     run = os.environ.get("HEADRACE_RUN", "by hand")
-    kept = store.save(spark, grown.pipeline, run, lines.digest, lambda version: card.written(version, grown))
-    return Trained(
-        kept.version,
-        True,
-        0,
-        judged.macro_f1,
-        judged.accuracy,
-        judged.binary_accuracy,
-        sum(grown.trained.values()),
-        sum(grown.bad.values()),
-        grown.seconds,
-    )
+    return _told(store.save(spark, grown.pipeline, run, lines.digest, card), trained=True)
+
+
+@job("spark", cpu="1", memory="3Gi", retries=2, minutes=60, needs=("lake", "spark"))
+def evaluate(*, data: str = "", topic: str = "", version: int = 0, labels: str = "") -> Evaluated:
+    """Judge a model by a file in NSL-KDD's format, or by what was scored from a topic.
+
+    Lines that are no connections are counted and left out.
+
+    Args:
+        data: The file, packed with gzip or not.
+        topic: Judge the rows of `scored/TOPIC` whose class is known instead, and how late they were.
+        version: Which model; 0 is the newest for a file, and whichever spoke for a topic.
+        labels: Write here, as CSV, what each line of the file was taken for.
+    """
+    if bool(data) == bool(topic) or (topic and labels):
+        raise UsageError("what to judge by: a file, or a topic", hint="--data=PATH [--labels=PATH] or --topic=NAME")
+    if topic:
+        return evaluating.topic(session("forest-evaluate"), topic, version)
+    lines = connections.file(Path(data))
+    spark = session("forest-evaluate", own=True)
+    return evaluating.file(spark, lines, version, Path(labels) if labels else None)
+
+
+@job("spark", cpu="250m", memory="1Gi", retries=2, needs=("lake", "spark"))
+def status(*, max_age: str = "7d") -> Status:
+    """Show the newest model, and whether it is stale; that there is none is no failure, but stale.
+
+    Args:
+        max_age: How old it may be, such as 7d.
+    """
+    oldest = times.seconds(max_age) / DAY
+    known = store.newest(session("forest-status"))
+    if known is None:
+        return Status()
+    judged = CARD.validate_json(known.card).held_back
+    days = round(known.days, 3)
+    return Status(known.version, days, days >= oldest, judged.macro_f1, judged.accuracy, judged.binary_accuracy)
+
+
+@dataclass(frozen=True)
+class Written:
+    """The page of a model.
+
+    Args:
+        version: The model's.
+        file: Where the page is.
+        size: How many bytes it has.
+    """
+
+    version: int
+    file: str
+    size: int
+
+
+@job("spark", cpu="250m", memory="1Gi", needs=("lake", "spark"))
+def card(*, version: int = 0, file: str = "model.html") -> Written:
+    """Write the card of a model as one HTML page that needs no network, or as JSON.
+
+    Args:
+        version: Which model; 0 is the newest.
+        file: Where to; a name that ends in .json gets the figures as JSON.
+    """
+    known = store.model(session("forest-card"), version)
+    text = known.card if file.endswith(".json") else known.page
+    try:
+        Path(file).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}", hint="--file=PATH, in a folder that is there") from error
+    return Written(known.version, file, len(text.encode()))
 
 
 @dataclass(frozen=True)
@@ -174,3 +265,36 @@ def score(
         round(late.percentile(0.99), 1),
         scorer.watch.drifts()[:TOP],
     )
+
+
+def _told(model: Model, *, trained: bool = False) -> Trained:
+    known = CARD.validate_json(model.card)
+    judged = known.held_back
+    return Trained(
+        model.version,
+        round(model.days, 3),
+        False,
+        judged.macro_f1,
+        judged.accuracy,
+        judged.binary_accuracy,
+        trained,
+        sum(known.connections.values()),
+        sum(known.bad.values()) + known.unlabelled,
+        known.seconds,
+    )
+
+
+def _sound(options: Options) -> None:
+    fits = (
+        options.trees >= 1
+        and 1 <= options.depth <= 30
+        and options.leaf >= 1
+        and 0 < options.share <= 1
+        and 0 <= options.balance <= 1
+        and 0 <= options.spread <= 1
+    )
+    if not fits:
+        raise UsageError(
+            "--trees and --leaf are 1 or more, --depth 1 to 30, --share above 0 up to 1, --balance and --spread 0 to 1",
+            hint="headrace forest train --help",
+        )

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 GZIP = b"\x1f\x8b"
 SHOWN = 5  # of the lines that are no connections
 SEED = 1  # of the generated ones
+UNLABELLED = "no label"
 
 
 @dataclass(frozen=True)
@@ -40,16 +41,21 @@ class Lines:
 
 
 @dataclass(frozen=True)
-class Known:
-    """Connections with their class.
+class Read:
+    """Lines as connections.
 
     Args:
-        rows: `line` (from 1 on), features, `label` and `class`; kept by Spark, so that nothing is parsed twice.
-        bad: How many lines are none, by reason.
+        rows: `line` (from 1 on), features, `label` and `class`, which some may lack; Spark keeps them, so that nothing
+            is parsed twice.
+        wrong: `line` and `reason` of the lines that are no connections.
+        bad: How many these are, by reason.
+        unlabelled: How many connections have no label.
     """
 
     rows: DataFrame
+    wrong: DataFrame
     bad: dict[str, int]
+    unlabelled: int
 
 
 def file(path: Path) -> Lines:
@@ -76,11 +82,11 @@ def generated(count: int) -> Lines:
     return Lines(f"{count} generated connections", sha256(b"\n".join(lines)).hexdigest(), lines)
 
 
-def known(spark: SparkSession, lines: Lines) -> Known:
-    """Parse lines as silver does, and keep those whose class is known; the others are counted and said.
+def read(spark: SparkSession, lines: Lines) -> Read:
+    """Parse lines as silver does; those that are no connections are counted, and the first of each kind is said.
 
     Raises:
-        JobError: There is none.
+        JobError: No line is a connection whose class is known.
     """
     raw = spark.createDataFrame(
         pa.table({"value": pa.array(lines.lines, pa.binary()), "offset": range(1, len(lines.lines) + 1)})
@@ -93,18 +99,21 @@ def known(spark: SparkSession, lines: Lines) -> Known:
         F.lit(None).cast("binary").alias("key"),
         F.lit(None).cast("array<struct<key: string, value: binary>>").alias("headers"),
     )
-    reason = F.coalesce("reason", F.when(F.col("class").isNull(), "no label")).alias("reason")
-    parsed = connections.parse(raw).select(F.col("offset").alias("line"), *FEATURES, "label", "class", reason)
+    parsed = connections.parse(raw).select(F.col("offset").alias("line"), *FEATURES, "label", "class", "reason")
     kept = parsed.localCheckpoint()  # what follows neither parses nor plans it again
-    wrong = kept.where("reason IS NOT NULL").groupBy("reason").agg(F.count("*").alias("count"), F.min("line")).collect()
-    bad = {reason: count for reason, count, _ in wrong}
-    for each, count, first in sorted(wrong, key=lambda row: row[2])[:SHOWN]:
-        log.warning("%s: %d lines are left out, the first is line %d: %s", lines.source, count, first, each)
-    if sum(bad.values()) == len(lines.lines):
-        each, _, first = min(wrong, key=lambda row: row[2])
+    why = F.coalesce("reason", F.when(F.col("class").isNull(), UNLABELLED)).alias("why")
+    counted = kept.groupBy(why).agg(F.count("*"), F.min("line")).collect()
+    wrong = sorted((first, each, count) for each, count, first in counted if each is not None)
+    for first, each, count in wrong[:SHOWN]:
+        log.warning("%s: %d of %d lines: %s; the first is line %d", lines.source, count, len(lines.lines), each, first)
+    if len(wrong) == len(counted):
+        first, each, _ = wrong[0]
         raise JobError(
             f"{lines.source}: none of {len(lines.lines)} lines is a connection whose class is known;"
             f" line {first}: {each}",
-            hint="41 features and a label with commas between: docs/intrusions.md",
+            hint="41 features and a label, with commas between: docs/intrusions.md",
         )
-    return Known(kept.where("reason IS NULL").drop("reason"), bad)
+    bad = {each: count for _, each, count in wrong}
+    unlabelled = bad.pop(UNLABELLED, 0)
+    fine = F.col("reason").isNull()
+    return Read(kept.where(fine).drop("reason"), kept.where(~fine).select("line", "reason"), bad, unlabelled)

@@ -18,6 +18,9 @@ from jobs.datasets.nslkdd import CLASS_OF, CLASSES, FEATURES, SYMBOLIC
 BINS = 128
 """Steps of a number at which a tree may split; more than there are services, each of which is one."""
 
+FAVOUR = {"dos": 6.0, "probe": 2.0, "r2l": 4.0, "u2r": 2.0}
+"""Like the other defaults: what was best when attacks of NSL-KDD were hidden from training (docs/intrusions.md)."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -33,13 +36,13 @@ class Options:
         favour: By class, how many times likelier than it seems it is taken to be.
     """
 
-    trees: int = 60
-    depth: int = 20
-    leaf: int = 1
-    share: float = 0.3
+    trees: int = 30
+    depth: int = 14
+    leaf: int = 3
+    share: float = 0.2
     balance: float = 1.0
-    spread: float = 0.0
-    favour: dict[str, float] = field(default_factory=dict[str, float])
+    spread: float = 1.0
+    favour: dict[str, float] = field(default_factory=lambda: dict(FAVOUR))
 
 
 def weights(counts: Mapping[str, int], options: Options) -> dict[str, float]:

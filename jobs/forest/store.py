@@ -65,6 +65,11 @@ def models(spark: SparkSession) -> list[Model]:
     return [_read(row) for row in rows.withColumn("trained", F.unix_micros("trained")).orderBy("version").collect()]
 
 
+def newest(spark: SparkSession) -> Model | None:
+    """The newest, or None."""
+    return next(reversed(models(spark)), None)
+
+
 def model(spark: SparkSession, version: int = 0) -> Model:
     """One of them, the newest by default.
 

@@ -10,8 +10,10 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import SparkSession
 
 from jobs.forest import connections, folds, model, tally
-from jobs.forest.connections import Lines
+from jobs.forest import search as search_
+from jobs.forest.connections import Lines, Read
 from jobs.forest.model import Options
+from jobs.forest.search import Search, Tried
 from jobs.forest.tally import Tally
 
 log = logging.getLogger(__name__)
@@ -26,10 +28,10 @@ class Grown:
         options: What it was grown with.
         seed: And from which seed.
         lines: What it learned from.
-        read: How many lines that was.
-        bad: How many of them are no connections, by reason.
+        read: What the lines are.
         trained: How many different connections it was grown from, by label.
         tallies: What it said of those that were held back.
+        tried: The options that were tried.
         seconds: How long growing took.
     """
 
@@ -37,26 +39,36 @@ class Grown:
     options: Options
     seed: int
     lines: Lines
-    bad: dict[str, int]
+    read: Read
     trained: dict[str, int]
     tallies: list[Tally]
+    tried: list[Tried]
     seconds: float
 
 
-def grow(spark: SparkSession, lines: Lines, options: Options, seed: int) -> Grown:
+def grow(spark: SparkSession, lines: Lines, options: Options, seed: int, search: Search) -> Grown:
     """Train with eight tenths of the different connections, and judge by the rest.
+
+    Args:
+        spark: A driver of its own.
+        lines: What to learn from.
+        options: What to grow it with, unless the search finds better.
+        seed: The same seed, data and options are the same forest.
+        search: How wide to look for better options.
 
     Raises:
         JobError: There is nothing to learn from.
     """
-    known = connections.known(spark, lines)
-    rows = folds.distinct(known.rows).localCheckpoint()
-    log.info("%d lines, %d bad", len(lines.lines), sum(known.bad.values()))
-    begun = time.monotonic()
+    read = connections.read(spark, lines)
+    rows = folds.distinct(read.rows.where("class IS NOT NULL")).localCheckpoint()
     train = rows.where(folds.training())
+    tried = [search_.tried(train, each, seed) for each in search_.candidates(options, search)]
+    if tried:
+        options = max(tried, key=lambda each: each.macro_f1).options
+    begun = time.monotonic()
     pipeline = model.fit(train, options, seed)
     seconds = time.monotonic() - begun
-    log.info("%d trees in %.1f s", options.trees, seconds)
+    log.info("%d trees grown in %.1f s", options.trees, seconds)
     tallies = tally.tally(model.said(pipeline, rows.where(~folds.training())))
     counts = {row["label"]: row["count"] for row in train.groupBy("label").count().collect()}
-    return Grown(pipeline, options, seed, lines, known.bad, counts, tallies, round(seconds, 1))
+    return Grown(pipeline, options, seed, lines, read, counts, tallies, tried, round(seconds, 1))
