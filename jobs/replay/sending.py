@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from types import FrameType
 from typing import Any
 
@@ -73,23 +73,31 @@ def send(outbox: Outbox, records: Iterator[dict[str, Any]], total: int, times: I
         total: How many there are, for the progress.
         times: When they are due; None is as fast as possible.
     """
+    # Before the clock starts: a generator may have to think for a while before its first event.
+    made = deque(islice(records, AHEAD))
     ended, begun, stop = Ended(), time.monotonic(), outbox.stop
     with stopping(stop), watching(outbox, ended.seen), telling(outbox, total), undisturbed():
         if times is None:
+            records = chain(made, records)
             while not stop.is_set() and not outbox.failed and (batch := list(islice(records, BATCH))):
                 outbox.post(batch)
                 outbox.serve()
         else:
-            _paced(outbox, records, times, ended.late)
+            _paced(outbox, made, records, times, ended.late)
         outbox.close(GRACE)
         ended.told = stop.is_set()
     ended.seconds = time.monotonic() - begun
     return ended
 
 
-def _paced(outbox: Outbox, records: Iterator[dict[str, Any]], times: Iterator[Slot], late: Lateness) -> None:
+def _paced(
+    outbox: Outbox,
+    made: deque[dict[str, Any]],
+    records: Iterator[dict[str, Any]],
+    times: Iterator[Slot],
+    late: Lateness,
+) -> None:
     """Hand over what is due, and sleep until the next is: by the schedule's own times, so that no delay adds up."""
-    made = deque(islice(records, AHEAD))
     slot: Slot | None = next(times, None)
     begun = time.monotonic() - (slot[0] if slot else 0)
     while slot and not outbox.stop.is_set() and not outbox.failed:
