@@ -5,7 +5,7 @@ export NODES ?= 1
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-cluster test-here lint render bench up down status clean lock
+.PHONY: help setup demo test test-cluster test-here browser lint render bench up down status clean lock
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-15s %s\n", $$1, $$2 }'
@@ -16,7 +16,7 @@ setup: ## Install what the project needs: .venv from requirements.lock, Java, th
 demo: up ## Carry real messages through the whole pipeline once, and balance the books
 	@$(PYTHON) -m stack.demo
 
-test: setup lint ## Run all tests, those on the cluster beside the others, each on a stack of its own
+test: setup browser lint ## Run all tests, those on the cluster beside the others, each on a stack of its own
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=line test-cluster test-here
 
 test-cluster:
@@ -24,6 +24,9 @@ test-cluster:
 
 test-here:
 	@$(PYTHON) -m pytest --verbose --ignore=tests/cluster
+
+browser:
+	@tests/browser.sh
 
 lint: setup ## Check style, types and rendered files
 	@.venv/bin/ruff check --quiet .

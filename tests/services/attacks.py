@@ -18,9 +18,9 @@ LABELS = {"dos": "neptune", "probe": "ipsweep", "r2l": "warezclient", "u2r": "ro
 class Attacks:
     """A source topic and a topic of alerts of a test's own."""
 
-    def __init__(self, servers: str, partitions: int = 2) -> None:
+    def __init__(self, servers: str, topic: str = "", partitions: int = 2) -> None:
         self.settings: dict[str, Any] = {"bootstrap.servers": servers}
-        self.topic, self.partitions = f"demo-{uuid4().hex[:8]}", partitions
+        self.topic, self.partitions = topic or f"demo-{uuid4().hex[:8]}", partitions
         self.alerts, self.group = f"{self.topic}-alerts", f"forest-score.{self.topic}"
         self.admin = AdminClient(self.settings)
         self.producer = Producer({**self.settings, "linger.ms": 5})
@@ -102,9 +102,8 @@ class Attacks:
 
 
 @contextmanager
-def attacks(servers: str, partitions: int = 2) -> Iterator[Attacks]:
+def attacks(made: Attacks) -> Iterator[Attacks]:
     """Both topics, for as long as they are needed."""
-    made = Attacks(servers, partitions)
     made.create()
     try:
         yield made

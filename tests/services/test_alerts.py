@@ -21,7 +21,7 @@ from tests.services.pages import Page, serving
 
 @pytest.fixture(scope="module")
 def demo(stack: Copy) -> Iterator[Attacks]:
-    with attacks(stack.env["KAFKA_BOOTSTRAP_SERVERS"]) as both:
+    with attacks(Attacks(stack.env["KAFKA_BOOTSTRAP_SERVERS"])) as both:
         yield both
 
 
