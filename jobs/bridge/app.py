@@ -23,11 +23,13 @@ MORE = {401: {"WWW-Authenticate": "Bearer"}, 413: {"Connection": "close"}, 429: 
 
 def application(bridge: Bridge) -> Starlette:
     """The application of one bridge."""
-    return Starlette(
+    app = Starlette(
         routes=[_route(each, bridge) for each in OPERATIONS],
         exception_handlers={HTTPException: _no_such},
         lifespan=bridge.running,
     )
+    app.router.redirect_slashes = False  # what is not there is a 404
+    return app
 
 
 def _route(operation: Operation, bridge: Bridge) -> Route:

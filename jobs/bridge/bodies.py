@@ -9,8 +9,10 @@ from jobs.bridge.refusals import RefusedError
 B = TypeVar("B", bound="Body")
 Partition = Annotated[int, Field(ge=0, lt=2**31)]
 Offset = Annotated[int, Field(ge=0, lt=2**63)]
-# A topic's name, a group's or an instance's is also part of an address.
-Topic = Annotated[str, Field(min_length=1, max_length=249)]
+TOPIC = r"[a-zA-Z0-9._-]{1,249}"
+"""What Kafka lets a topic be called."""
+
+Topic = Annotated[str, Field(pattern=f"^{TOPIC}$")]
 SHOWN = 10
 """How many problems of a body are named."""
 

@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 LOOK = 0.1
 """How often it is looked whether the bridge is to end, in seconds."""
 
+SWEEP = 0.5
+"""How often idle consumers are looked for, in seconds."""
+
 LAST = 3.0
 """How long after that the last records may take to be written, in seconds: less than `jobs.web.GRACE`."""
 
@@ -53,21 +56,24 @@ class Bridge:
     @asynccontextmanager
     async def running(self, _: object) -> AsyncGenerator[None, None]:
         """Sweep while the server runs; when it ends, answer everybody, write what is left and leave the groups."""
-        sweeping = asyncio.create_task(self._sweep())
+        tasks = [asyncio.create_task(each()) for each in (self._sweep, self._end)]
         try:
             yield
         finally:
-            sweeping.cancel()
+            for each in tasks:
+                each.cancel()
             await self.consumers.close()
             await asyncio.to_thread(self.producing.close)
 
     async def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
-        swept = loop.time()
+        """Close idle consumers, again and again."""
+        while True:
+            await asyncio.sleep(SWEEP)
+            await self.consumers.sweep()
+
+    async def _end(self) -> None:
+        """Once it is told to end, let nobody wait longer than the server does."""
         while not self.ended.is_set():
             await asyncio.sleep(LOOK)
-            if loop.time() - swept >= min(1.0, self.consumers.idle / 4):
-                swept = loop.time()
-                await self.consumers.sweep()
         await asyncio.sleep(LAST)
         self.producing.give_up()

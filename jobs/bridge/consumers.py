@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from jobs.bridge.refusals import RefusedError, instance_missing
 log = logging.getLogger(__name__)
 R = TypeVar("R")
 
+NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f/]{1,249}")
 Key = tuple[str, str, str]
 """Whose it is, its group and its name: a client neither sees nor meets another's consumers."""
 
@@ -60,8 +62,8 @@ class Consumers:
             RefusedError: 409, there is one of that name. 422, of its settings. 429, there are too many.
         """
         name = wanted.name or f"headrace-bridge-{uuid4()}"
-        if "/" in name + group or len(name) > 249:
-            raise RefusedError(422, "Names of consumers and groups have no slash, and at most 249 characters")
+        if not all(NAME.fullmatch(each) for each in (name, group)):
+            raise RefusedError(422, "A name is printable, has no slash, and at most 249 characters")
         key = (owner, group, name)
         if key in self.held:
             raise RefusedError(409, "A consumer instance with the specified name already exists in the Kafka Bridge.")

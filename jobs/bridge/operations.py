@@ -78,19 +78,19 @@ async def _list_topics(bridge: Bridge, _: Asked) -> Response:
 
 
 async def _get_topic(bridge: Bridge, asked: Asked) -> Response:
-    return answer(await bridge.topics.described(asked.path["topicname"]))
+    return answer(await bridge.topics.described(asked.topic()))
 
 
 async def _list_partitions(bridge: Bridge, asked: Asked) -> Response:
-    return answer(await bridge.topics.partitions(asked.path["topicname"]))
+    return answer(await bridge.topics.partitions(asked.topic()))
 
 
 async def _get_partition(bridge: Bridge, asked: Asked) -> Response:
-    return answer(await bridge.topics.partition(asked.path["topicname"], asked.partition()))
+    return answer(await bridge.topics.partition(asked.topic(), asked.partition()))
 
 
 async def _get_offsets(bridge: Bridge, asked: Asked) -> Response:
-    return answer(await bridge.topics.offsets(asked.path["topicname"], asked.partition()))
+    return answer(await bridge.topics.offsets(asked.topic(), asked.partition()))
 
 
 async def _create_topic(bridge: Bridge, asked: Asked) -> Response:

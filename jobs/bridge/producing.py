@@ -14,6 +14,7 @@ from jobs import kafka
 from jobs.bridge.formats import Sent
 from jobs.bridge.metrics import Metrics
 from jobs.bridge.refusals import RefusedError, refused
+from jobs.errors import JobError
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,10 @@ class Producing:
 
     def _listen(self) -> None:
         while not self.ended.is_set():
-            self.client.poll(0.1)
+            try:
+                self.client.poll(0.1)
+            except JobError as error:  # the credentials were taken back; who waits is told by each record
+                log.error("%s", error)  # noqa: TRY400 - there is nothing more to know
 
     async def send(self, topic: str, records: Sequence[Sent]) -> list[Outcome]:
         """Write records, and wait until the fate of each is known; in the records' order."""

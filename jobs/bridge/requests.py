@@ -50,6 +50,17 @@ class Asked:
         """Owner, group and name of the consumer that it is about."""
         return self.owner, self.path["groupid"], self.path["name"]
 
+    def topic(self) -> str:
+        """The topic of its address.
+
+        Raises:
+            RefusedError: 404, no topic can be called so.
+        """
+        name = self.path["topicname"]
+        if not re.fullmatch(bodies.TOPIC, name) or name in (".", ".."):
+            raise RefusedError(404, "The specified topic was not found: no topic can be called so.")
+        return name
+
     def partition(self) -> int:
         """The partition of its address."""
         return _number(self.path["partitionid"], "partitionid")
@@ -126,7 +137,7 @@ async def send(
 ) -> Response:
     """Write records; the answer has the fate of each, in their order."""
     waits = not asked.flag("async")
-    topic = asked.path["topicname"]
+    topic = asked.topic()
     records = formats.sent(asked.read(kind).records, BY_TYPE[asked.kind], partition)
     if bridge.ended.is_set():
         raise RefusedError(503, "The bridge ends")

@@ -1,6 +1,7 @@
 """What is ours alone of the bridge: keys, limits, time-outs, its end, and what it counts."""
 
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -182,6 +183,76 @@ def test_what_a_client_did_not_come_back_from_is_not_committed(stack: Copy, ann:
     assert len(done.read(7)) == 7
     assert done.delete().status_code == 204
     assert committed(done.group) == 7
+
+
+def test_an_answer_that_nobody_got_comes_again(bridge: Serving, ann: Client, topic: str) -> None:
+    reader = ann.consumer().assign(topic)
+    reader.poll(0)
+    url = httpx.URL(bridge.url)
+    with socket.create_connection((url.host, url.port or 0)) as gone:
+        key = ann.http.headers["authorization"]
+        asked = f"GET {reader.path}/records?timeout=20000 HTTP/1.1\r\nHost: {url.host}\r\nAuthorization: {key}\r\n\r\n"
+        gone.sendall(asked.encode())
+    fetched = sample(ann, "headrace_bridge_records_fetched_total")
+    ann.send(topic, "a")
+    assert [each["offset"] for each in reader.read(1)] == [0]
+    assert sample(ann, "headrace_bridge_records_fetched_total") == fetched + 1
+    reader.delete()
+
+
+def test_a_group_shares_its_partitions(ann: Client, prefix: str) -> None:
+    topic = ann.topic(f"{prefix}-shared", 2)
+    both = [ann.consumer(f"shares-{topic}") for _ in range(2)]
+    for each in both:
+        each.post("subscription", {"topics": [topic]})
+
+    def own(reader: Reader) -> list[int]:
+        assert reader.poll(50).status_code == 200
+        [mine] = ann.http.get(f"{reader.path}/subscription").json()["partitions"] or [{topic: []}]
+        return mine[topic]
+
+    eventually(lambda: sorted(map(own, both)) == [[0], [1]])
+    records = {"records": [{"value": number, "partition": number} for number in range(2)]}
+    assert ann.post(f"/topics/{topic}", records, JSON).status_code == 200
+    assert sorted(each.read(1)[0]["value"] for each in both) == [0, 1]
+    both[0].post("offsets", {})
+    assert both[0].delete().status_code == 204
+    eventually(lambda: own(both[1]) == [0, 1])
+    both[1].delete()
+
+
+def test_no_request_breaks_it(ann: Client, topic: str) -> None:
+    kinds = [JSON, BINARY, "application/vnd.kafka.v2+json"]
+    bodies = [b"", b"{", b"null", b"[]", b"\xff", b'{"records": null}', b'{"records": [null]}', b"[" * 9000, b"1e999"]
+    instance = ann.consumer().path
+    paths = [
+        f"/topics/{topic}",
+        f"/topics/{topic}/partitions/0",
+        "/admin/topics",
+        "/consumers/g%2Fh",
+        "/consumers/%00",
+        f"{instance}/offsets",
+    ]
+    paths += [f"{instance}/{each}" for each in ("subscription", "assignments", "positions", "positions/end")]
+    for path in paths:
+        for kind in kinds:
+            for body in bodies:
+                said = ann.http.post(path, content=body, headers={"content-type": kind})
+                assert said.status_code < 500, (path, kind, body, said.text)
+    strange = ["/topics/%00", "/topics/a%20b", f"/topics/{'x' * 300}", f"/topics/{topic}/partitions/99999999999"]
+    strange += [
+        f"/topics/{topic}/partitions/-1/offsets",
+        f"/topics/{topic}/partitions/²",
+        f"{instance}/records?timeout=-1",
+    ]
+    strange += [f"{instance}/records?max_bytes=x", "/consumers", "/topics/", "/topics/%ff"]
+    for path in strange:
+        assert 400 <= ann.http.get(path).status_code < 500, path
+    for name in ("a%20b", "%00", "x" * 300, "..", "a%0Ab"):
+        said = ann.post(f"/topics/{name}", {"records": [{"value": 1}]}, JSON)
+        found = said.json().get("offsets", [said.json()])[0] if said.content else {}
+        assert 400 <= found["error_code"] < 500, (name, said.text)
+    ann.http.delete(instance)
 
 
 def test_what_it_does_is_counted(ann: Client, topic: str) -> None:
