@@ -99,6 +99,8 @@ class Instance:
             raise exclusive()
         if not places:
             return self.unsubscribe()
+        self._settle()
+        self.handed.clear()
         self.kind, self.topics = "partitions", sorted({each.topic for each in places})
         self.client.assign([TopicPartition(each.topic, each.partition) for each in places])
         return None
@@ -134,6 +136,7 @@ class Instance:
         if self.kind == "nothing":
             raise RefusedError(500, "Consumer is not subscribed to any topics or assigned any partitions")
         self._settle()
+        self.last = {}
         self._refresh()
         first = self._first(min(wait, self.longest), ended)
         if first is None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -81,7 +81,14 @@ class Consumers:
         log.info("made consumer %s of %s", name, group)
         return name
 
-    async def ask(self, owner: str, group: str, name: str, work: Callable[[Instance, Callable[[], bool]], R]) -> R:
+    async def ask(
+        self,
+        owner: str,
+        group: str,
+        name: str,
+        work: Callable[[Instance, Callable[[], bool]], R],
+        lost: Callable[[], Awaitable[bool]] | None = None,
+    ) -> R:
         """Let a consumer do something, after what it does already.
 
         Args:
@@ -89,12 +96,16 @@ class Consumers:
             group: Its group.
             name: Its name.
             work: What to do with it, in a thread; the second argument says whether to end at once.
+            lost: Whether nobody is there any more to get the records: then they come again, before anyone else asks.
         """
         async with self._use((owner, group, name)) as held:
             instance = held.instance
             if instance is None or held.gone.is_set():
                 raise instance_missing()
-            return await self._run(lambda: work(instance, lambda: held.gone.is_set() or self.ended.is_set()))
+            found = await self._run(lambda: work(instance, lambda: held.gone.is_set() or self.ended.is_set()))
+            if lost and await lost():
+                await self._run(instance.take_back)
+            return found
 
     async def delete(self, owner: str, group: str, name: str, why: str = "deleted") -> None:
         """Close a consumer; whoever waits for its records gets an empty answer."""

@@ -187,10 +187,9 @@ async def poll(bridge: Bridge, asked: Asked) -> Response:
         form.append(each.format)
         return each.records(wait, most_bytes, bridge.max_records, ended)
 
-    count, text = await bridge.consumers.ask(*asked.instance(), look)
-    if count and await asked.request.is_disconnected():
-        await bridge.consumers.ask(*asked.instance(), lambda each, _: each.take_back())
-    else:
+    gone = asked.request.is_disconnected
+    count, text = await bridge.consumers.ask(*asked.instance(), look, gone)
+    if not await gone():
         bridge.metrics.fetched.inc(count)
     return Response(text, media_type=form[0].type)
 
