@@ -31,6 +31,9 @@ ALIVE = 90.0
 LOOK = 15.0
 """How often to look whether the topic of alerts is still the same one, in seconds."""
 
+MISSING = {"headrace topics apply": "headrace topics apply --file=intrusions/topics.yaml"}
+"""What makes a missing topic: here it is known which file declares it."""
+
 QUICK = {"reconnect_backoff_max_ms": 1000, "auto_offset_reset": "earliest"}
 
 
@@ -87,7 +90,7 @@ class Live:
                     log.warning("%s", error)
                 told = str(error)
                 with self.lock:
-                    self.state.troubles[name] = told, error.hint
+                    self.state.troubles[name] = told, MISSING.get(error.hint, error.hint)
             except Exception:
                 log.exception("could not read %s", name)
             self._beat(name)

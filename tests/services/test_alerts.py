@@ -1,6 +1,7 @@
 """alerts serve, on a real broker: what it counts, what it streams, and how it ends."""
 
 import json
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -150,7 +151,7 @@ def test_a_topic_that_is_missing_is_said_and_found_once_it_is_there(stack: Copy)
     with serving(stack, later) as served:
         state = eventually(lambda: state if (state := served.state())["trouble"] else {})
         assert state["trouble"].startswith(f"there is no topic {later.topic}")
-        assert (state["hint"], state["advice"]) == ("headrace topics apply", "")
+        assert (state["hint"], state["advice"]) == ("headrace topics apply --file=intrusions/topics.yaml", "")
         later.create()
         try:
             eventually(lambda: not served.state()["trouble"])
@@ -174,6 +175,20 @@ def test_kafka_may_be_away_when_it_begins(stack: Copy, demo: Attacks) -> None:
         assert "headrace_alerts_current" in (text := httpx.get(f"{served.url}metrics").text)
         assert f'headrace_alerts_current{{topic="{demo.topic}"}} 0.0' in text
         assert httpx.get(f"{served.url}healthz").status_code == 200
+
+
+def test_kafka_may_be_away_for_a_while(stack: Copy, page: Page, demo: Attacks) -> None:
+    total, broker = page.total(), stack.pids()["kafka-1"]
+    os.kill(broker, signal.SIGSTOP)
+    try:
+        said = eventually(lambda: page.state()["trouble"])
+        assert "has not answered for" in said
+        assert httpx.get(f"{page.url}healthz").status_code == 200  # to start it anew would help nobody
+    finally:
+        os.kill(broker, signal.SIGCONT)
+    demo.send(demo.alert())
+    page.until(total + 1)
+    eventually(lambda: not page.state()["trouble"], seconds=60)
 
 
 def test_what_cannot_be_served_is_refused(stack: Copy) -> None:

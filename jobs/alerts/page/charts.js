@@ -11,11 +11,11 @@ export function shape(name, attributes = {}, text = "") {
   return made;
 }
 
-/** The next of 1, 2, 5, 10, ... times so much that fits two steps of a grid. */
+/** The next round number, half of which is round too. */
 export function ceiling(most) {
   if (!(most > 0)) return 2;
   const power = 10 ** Math.floor(Math.log10(most));
-  return [1, 2, 4, 6, 8, 10].find((each) => each * power >= most) * power;
+  return [1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10].find((each) => each * power >= most) * power;
 }
 
 /** One chart: where values go, and the second that is being read. */
