@@ -2,6 +2,7 @@
 export HEADRACE_STATE := $(abspath $(or $(STATE),$(HEADRACE_STATE),.state))
 export HEADRACE_PORTS := $(or $(PORTS),$(HEADRACE_PORTS),29000)
 export NODES ?= 1
+export WITH ?=
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
@@ -42,7 +43,7 @@ render: setup ## Write the workflows as YAML, and the generated parts of the doc
 bench: up ## Measure; each benchmark ends in one JSON line a peer
 	@for each in $$(ls bench/*.py | grep -v -e __init__ -e line.py); do $(PYTHON) -m bench.$$(basename $$each .py) || exit 1; done
 
-up: setup ## Start the stack; PORTS=31000 STATE=.state2 NODES=3 make another one
+up: setup ## Start the stack; PORTS=31000 STATE=.state2 NODES=3 make another one, WITH=documents a larger one
 	@$(PYTHON) -m stack up
 
 down: ## Stop the stack; its data stays

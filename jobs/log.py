@@ -34,5 +34,6 @@ def configure() -> None:
         else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
     )
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO").upper(), handlers=[handler])
-    for chatty in ("httpx", "httpcore", "botocore", "py4j", "pyspark"):
+    for chatty in ("httpx", "httpcore", "botocore", "py4j", "pymongo", "pyspark"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("pika").setLevel(logging.CRITICAL)  # what it calls an error, a job tries again or says itself

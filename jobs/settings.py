@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from dotenv import load_dotenv
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
@@ -103,6 +103,22 @@ class Oidc(BaseSettings):
     issuer: str = ""
     audience: str = ""
     jwks_url: str = ""
+
+
+class RabbitMQ(BaseSettings):
+    """How to reach RabbitMQ: `host`, `host:port`, or several of them after commas, of which one that answers is taken.
+
+    A `quorum` queue is kept by most nodes of a cluster; `classic` is for queues that somebody made so.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="RABBITMQ_")
+
+    host: str
+    username: str = "guest"
+    password: SecretStr = SecretStr("guest")
+    vhost: str = "/"
+    ssl_ca_location: str | None = None
+    queue_type: Literal["quorum", "classic"] = "quorum"
 
 
 class MongoDB(BaseSettings):

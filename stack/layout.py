@@ -11,6 +11,7 @@ CONNECT_TOPICS = {"config": "_connect-configs", "offset": "_connect-offsets", "s
 
 # Added to PORTS: the last digits of each service's usual port, as far as they go.
 OFFSETS = {
+    "mongodb": 17,
     "telegram": 80,
     "connect": 83,
     "kafka-1": 92,
@@ -23,8 +24,11 @@ OFFSETS = {
     "cluster-2": 193,
     "cluster-3": 194,
     "elasticmq": 324,
+    "epmd": 369,
     "prefect": 420,
     "spark": 502,
+    "rabbitmq": 672,
+    "erlang": 675,  # where nodes and tools of RabbitMQ talk to each other
 }
 HIGHEST = 65535 - max(OFFSETS.values())
 
@@ -74,6 +78,8 @@ class Layout:
             "telegram": f"http://{self.address('telegram')}",
             "prefect": f"http://{self.address('prefect')}",
             "spark": f"sc://{self.address('spark')}",
+            "rabbitmq": f"amqp://{self.address('rabbitmq')}",
+            "mongodb": f"mongodb://{self.address('mongodb')}",
         }
 
     @property
@@ -103,7 +109,9 @@ class Layout:
             "HEADRACE_DECLARED": str(ROOT / "k8s/base/declared"),
             "KAFKA_BOOTSTRAP_SERVERS": self.urls["kafka"],
             "LAKE_URI": str(self.state / "lake"),
+            "MONGODB_HOST": self.address("mongodb"),
             "PREFECT_API_URL": f"{self.urls['prefect']}/api",
+            "RABBITMQ_HOST": self.address("rabbitmq"),
             "SPARK_REMOTE": self.urls["spark"],
             "TELEGRAM_BASE_URI": self.urls["telegram"],
             "TELEGRAM_TOKEN": TOKEN,

@@ -3,7 +3,7 @@
 import fcntl
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +17,13 @@ from stack.show import say
 PATIENCE = 120  # seconds; a cold page cache on two busy cores needs half of it
 
 
-def up(layout: Layout, jars: Path) -> list[services.Row]:
+def up(layout: Layout, jars: Path, beside: Sequence[str] = ()) -> list[services.Row]:
     """Start every service and wait for each; what runs already is left alone.
+
+    Args:
+        layout: Where.
+        jars: The folder of the jars.
+        beside: Programs that only start when asked for, in order.
 
     Raises:
         JobError: A port is taken, the state is for another layout, or a service did not start.
@@ -34,7 +39,9 @@ def up(layout: Layout, jars: Path) -> list[services.Row]:
         storage.prepare(layout, jars)
         if not runs:
             supervisor.start(layout, jars)
-        _await(layout, quiet=runs)
+        for name in beside:
+            supervisor.start_program(layout.state, name)
+        _await(layout, ready.checks(layout, beside), quiet=runs)
         if (ROOT / "flows/__main__.py").exists():
             supervisor.start_program(layout.state, "flows")
         storage.write_env(layout, jars)
@@ -87,9 +94,9 @@ def _refuse_taken_ports(layout: Layout) -> None:
         )
 
 
-def _await(layout: Layout, *, quiet: bool) -> None:
+def _await(layout: Layout, checks: dict[str, ready.Check], *, quiet: bool) -> None:
     """Wait for every service at once, telling when each answers."""
-    began, checks, gave_up = time.monotonic(), ready.checks(layout), Event()
+    began, gave_up = time.monotonic(), Event()
     with ThreadPoolExecutor(len(checks)) as pool:
         waits = {pool.submit(_wait, layout, name, check, gave_up): name for name, check in checks.items()}
         for done in as_completed(waits):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from stack import documents
 from stack.layout import Layout
 from stack.supervisor import Process
 
@@ -21,7 +22,7 @@ class Row:
 
 def rows(layout: Layout, processes: Sequence[Process], memory: Callable[[int], int]) -> list[Row]:
     """A row a process; `memory` says how many MiB a process id holds."""
-    return [
+    shown = [
         Row(
             process.name,
             process.state,
@@ -31,14 +32,24 @@ def rows(layout: Layout, processes: Sequence[Process], memory: Callable[[int], i
             _url(layout, process.name),
         )
         for process in processes
-        if process.name != "flows" or process.state != "STOPPED"
+        if process.name not in ("flows", *documents.PROGRAMS) or process.state != "STOPPED"
     ]
+    return shown + _off({row.service for row in shown})
 
 
 def absent(layout: Layout) -> list[Row]:
     """The rows of a stack that does not run."""
-    names = [name for name in layout.ports if not (layout.combined and name == "controller-1")]
+    beside = (*documents.PROGRAMS, "erlang")
+    names = [name for name in layout.ports if not (layout.combined and name == "controller-1") and name not in beside]
     return [Row(name, "STOPPED", "-", "-", str(layout.ports[name]), _url(layout, name)) for name in names]
+
+
+def _off(shown: set[str]) -> list[Row]:
+    """What may run beside the rest and does not, with what would start it."""
+    start = {"rabbitmq": f"make up WITH={documents.NAME}", "mongodb": f"make up WITH={documents.NAME}"}
+    if not documents.server():
+        start["rabbitmq"] = documents.INSTALL
+    return [Row(name, "OFF", "-", "-", "-", how) for name, how in start.items() if name not in shown]
 
 
 def members(service: str, processes: Sequence[Process]) -> list[Process]:

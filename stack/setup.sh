@@ -30,6 +30,28 @@ need_java() {
   fail "Java 17 or newer is needed${version:+, and java here is $version}${JAVA_HOME:+ (JAVA_HOME=$JAVA_HOME)}" "$how, then make setup"
 }
 
+# Only where it is asked for, and no reason to stop: all else works without it.
+need_rabbitmq() {
+  case " ${WITH:-} " in *" documents "*) ;; *) return ;; esac
+  { [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || command -v rabbitmq-server >/dev/null; } && return
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    say "no RabbitMQ here, the stack goes without: sudo apt-get install rabbitmq-server (Debian, Ubuntu)"
+    return
+  fi
+  say "installing RabbitMQ with apt-get"
+  ours= policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then  # without one, Debian would start it on its own ports
+    ours=1
+    printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod +x "$policy"
+  fi
+  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends rabbitmq-server; } >&2 ||
+    say "RabbitMQ could not be installed, the stack goes without"
+  [ -z "$ours" ] || rm -f "$policy"
+  if command -v systemctl >/dev/null; then
+    systemctl disable --quiet rabbitmq-server.service epmd.service epmd.socket 2>/dev/null || true  # ours is the stack's
+  fi
+}
+
 need_uv() {
   if command -v uv >/dev/null && uv --version >/dev/null 2>&1; then UV=uv; return; fi
   UV=.cache/uv/bin/uv
@@ -59,5 +81,6 @@ need_venv() {
 }
 
 need_java
+need_rabbitmq
 need_venv
 exec .venv/bin/python -m stack.jars

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from jobs.errors import JobError
-from stack import properties
+from stack import documents, properties
 from stack.java import java
 from stack.layout import Layout
 
@@ -43,7 +43,7 @@ def prepare(layout: Layout, jars: Path) -> None:
             f"{layout.state} was made with PORTS={made[0]} NODES={made[1]}, and Kafka keeps both in its data",
             hint=f"make up STATE={layout.state} PORTS={made[0]} NODES={made[1]}, or another STATE, or make clean",
         )
-    for folder in ("logs", "kafka", "elasticmq", "telegram", "prefect", "spark/tmp", "lake"):
+    for folder in ("logs", "kafka", "elasticmq", "telegram", "prefect", "spark/tmp", "lake", "rabbitmq", "mongodb"):
         (layout.state / folder).mkdir(parents=True, exist_ok=True)
     if not made:
         _format(layout, jars)
@@ -62,6 +62,8 @@ def write(path: Path, text: str) -> None:
 def _configure(layout: Layout, jars: Path) -> None:
     for name in properties.nodes(layout):
         write(layout.state / f"kafka/{name}.properties", properties.text(properties.node(layout, name)))
+    write(layout.state / "rabbitmq/rabbitmq.conf", documents.rabbitmq_conf(layout))
+    write(layout.state / "rabbitmq/enabled_plugins", "[].\n")
     connect = properties.connect(layout, jars / "plugins")
     write(layout.state / "connect.properties", properties.text(connect))
 

@@ -16,12 +16,14 @@ from xmlrpc.client import Fault, ServerProxy, Transport
 import psutil
 
 from jobs.errors import JobError
+from stack import documents
 from stack.ivy import pyspark_home
 from stack.java import java
 from stack.layout import ROOT, Layout
 
 CONF = Path(__file__).parent / "supervisord.conf"
 MARK = "HEADRACE_STATE_MARK"  # in the environment of whatever a stack started, and of nothing else
+FOREIGN = ("AWS_", "PREFECT_", "SPARK_", "KAFKA_", "RABBITMQ_", "MONGODB_", "ERL_")  # may be of another stack
 LONGEST = 100  # bytes of a socket's path: the kernel takes 107 on Linux, 103 on macOS
 KAFKA_JVM = "'-Dlog4j2.configurationFile={here}/log4j2.properties' -cp '{jars}/kafka/*'"
 
@@ -47,7 +49,7 @@ def socket_path(state: Path) -> Path:
 
 def environment(layout: Layout, jars: Path, base: Mapping[str, str]) -> dict[str, str]:
     """What the services find in their environment: the caller's own, without their AWS identity, and ours."""
-    kept = {k: v for k, v in base.items() if not k.startswith(("AWS_", "PREFECT_", "SPARK_", "KAFKA_"))}
+    kept = {k: v for k, v in base.items() if not k.startswith(FOREIGN)}
     here = CONF.parent
     ours = {
         MARK: str(layout.state),
@@ -63,6 +65,11 @@ def environment(layout: Layout, jars: Path, base: Mapping[str, str]) -> dict[str
         "HEADRACE_SPARK_HOME": str(pyspark_home()),
         "HEADRACE_NODES": str(layout.nodes),
         "HEADRACE_CONTROLLERS": str(0 if layout.combined else layout.nodes),
+        "HEADRACE_EPMD_PORT": str(layout.ports["epmd"]),
+        "HEADRACE_ERLANG_PORT": str(layout.ports["erlang"]),
+        "HEADRACE_MONGODB_PORT": str(layout.ports["mongodb"]),
+        "HEADRACE_RABBITMQ_PORT": str(layout.ports["rabbitmq"]),
+        "HEADRACE_RABBITMQ": documents.server() or "rabbitmq-server",
         "HEADRACE_ELASTICMQ_PORT": str(layout.ports["elasticmq"]),
         "HEADRACE_PREFECT_PORT": str(layout.ports["prefect"]),
         "HEADRACE_SPARK_PORT": str(layout.ports["spark"]),
