@@ -40,6 +40,7 @@ render: setup ## Write the workflows as YAML, and the generated parts of the doc
 	@$(PYTHON) -m flows.pool
 	@.venv/bin/cog -r README.md flows/prefect.yaml k8s/base/kustomization.yaml
 
+bench: export WITH = documents
 bench: up ## Measure; each benchmark ends in one JSON line a peer
 	@for each in $$(ls bench/*.py | grep -v -e __init__ -e line.py); do $(PYTHON) -m bench.$$(basename $$each .py) || exit 1; done
 

@@ -84,14 +84,14 @@ def bulk(*codes: int, upserted: int, concern: bool = False) -> BulkWriteError:
 
 
 def test_of_a_batch_that_failed_in_part_each_document_is_accounted_for() -> None:
-    found = client._judged(bulk(11000, 121, upserted=1), [7, 8, 9])  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    found = client._judged(bulk(11000, 121, upserted=1), [7, 8, 9])  # pyright: ignore[reportPrivateUsage]
     assert found == Written(1, 1, {8: "refused by the collection's schema"})
 
 
 @pytest.mark.parametrize("error", [bulk(50, upserted=1), bulk(upserted=3, concern=True)])
 def test_a_batch_that_most_members_do_not_have_is_not_written(error: BulkWriteError) -> None:
     with pytest.raises(JobError, match="was not written"):
-        client._judged(error, [7, 8, 9])  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        client._judged(error, [7, 8, 9])  # pyright: ignore[reportPrivateUsage]
 
 
 def test_a_letter_is_the_message_with_why_and_where() -> None:

@@ -70,7 +70,7 @@ def send(
     seed: int = 1,
     first: int = 0,
     file: str = "",
-    patience: float = 60,
+    patience: float = 120,
 ) -> Queued:
     """Send events to a queue, each confirmed by the broker; sent again, they have the same ids.
 
@@ -115,7 +115,7 @@ def drain(
     parallel: int = 2,
     count: int = 0,
     idle: float = 0,
-    patience: float = 60,
+    patience: float = 120,
     max_dead_letters: int = -1,
 ) -> Drained:
     """Write a queue's messages as documents, each once, and acknowledge them only then; goes on until told to end.

@@ -18,7 +18,7 @@ from pymongo import MongoClient
 from stack import documents
 from tests.services.copies import ROOT, Copy, eventually
 
-MESSAGES = int(os.environ.get("DRAIN_MESSAGES", "6000"))
+MESSAGES = int(os.environ.get("DRAIN_MESSAGES", "4000"))
 KILLS = int(os.environ.get("DRAIN_KILLS", "2"))
 POISON = 5  # among the messages of the test that kills
 
@@ -150,7 +150,7 @@ def test_a_worker_killed_again_and_again_and_a_broker_killed_once_lose_and_doubl
         worker.communicate()
     assert 0 < queue.held() < MESSAGES
 
-    worker = queue.start(*words, f"--idle={10 if MESSAGES < 50_000 else 30}")
+    worker = queue.start(*words, "--patience=300", f"--idle={10 if MESSAGES < 50_000 else 30}")
     enough = (KILLS + 1) * MESSAGES // (KILLS + 2)
     eventually(lambda: queue.held() >= enough, seconds=500)
     broker = psutil.Process(queue.stack.pids()["rabbitmq"])

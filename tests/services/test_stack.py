@@ -113,7 +113,7 @@ def test_connect_knows_camel_and_the_environment(stack: Copy) -> None:
 def test_three_nodes_and_nothing_is_left(tmp_path: Path) -> None:
     copy = Copy(tmp_path, 25000, nodes=3)
     try:
-        began = copy.make("up")
+        began = copy.make("up", WITH="documents")
         assert began.returncode == 0, began.stderr
         admin = AdminClient({"bootstrap.servers": copy.env["KAFKA_BOOTSTRAP_SERVERS"]})
         assert len(admin.list_topics(timeout=10).brokers) == 3
