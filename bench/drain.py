@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from statistics import median
+from typing import Any
 from uuid import uuid4
 
 from bench import line
@@ -34,7 +35,7 @@ def plain(queue: str) -> float:
     """Messages a second of a loop that does one after the other."""
     into = client.collection(queue)
     connection = broker.connect()
-    channel = connection.channel()
+    channel: Any = connection.channel()
     channel.basic_qos(prefetch_count=1000)
     begun, left = time.monotonic(), COUNT
     for method, _, body in channel.consume(queue):

@@ -74,7 +74,7 @@ class Queue:
     def letters(self) -> list[tuple[str, str, bytes]]:
         """Id, reason and body of each dead letter; they are there no more."""
         connection, found = self.broker(), list[tuple[str, str, bytes]]()
-        channel = connection.channel()
+        channel: Any = connection.channel()
         while True:
             method, properties, body = channel.basic_get(f"{self.name}.dlq", auto_ack=True)
             if method is None:
