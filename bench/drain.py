@@ -28,7 +28,7 @@ ROUNDS = int(os.environ.get("ROUNDS", "3"))
 
 def ours(queue: str) -> float:
     """Messages a second of `rabbit drain`."""
-    return rabbit.drain(queue, "vehicles", collection=queue, count=COUNT).rate
+    return rabbit.drain(queue, dataset="vehicles", collection=queue, count=COUNT).rate
 
 
 def plain(queue: str) -> float:
