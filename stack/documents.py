@@ -10,6 +10,9 @@ NAME = "documents"
 PROGRAMS = ("epmd", "rabbitmq", "mongodb")
 """In the order in which they start: a node of Erlang finds others by epmd, which would else outlive it."""
 
+VARIABLES = {"rabbitmq": "RABBITMQ_HOST", "mongodb": "MONGODB_HOST"}
+"""What tells clients where a program is."""
+
 DEBIAN = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one on PATH wants to become another user
 INSTALL = "apt-get install rabbitmq-server (Debian, Ubuntu), brew install rabbitmq (macOS)"
 

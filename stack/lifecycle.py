@@ -44,7 +44,8 @@ def up(layout: Layout, jars: Path, beside: Sequence[str] = ()) -> list[services.
         _await(layout, ready.checks(layout, beside), quiet=runs)
         if (ROOT / "flows/__main__.py").exists():
             supervisor.start_program(layout.state, "flows")
-        storage.write_env(layout, jars)
+        running = {each.name for each in supervisor.processes(layout.state) or [] if each.pid}
+        storage.write_env(layout, jars, running)
         say(f"stack: {'was up already' if runs else 'up'}, {time.monotonic() - began:.1f} s -> {layout.env_file}")
     return rows(layout)
 

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
 
 from jobs.errors import JobError
@@ -96,7 +97,16 @@ def _uuid() -> str:
     return base64.urlsafe_b64encode(b"\x00" + secrets.token_bytes(15)).decode().rstrip("=")
 
 
-def write_env(layout: Layout, jars: Path) -> None:
-    """Tell clients where the services are, and jobs that are drivers of their own where Spark's jars are."""
+def write_env(layout: Layout, jars: Path, running: Collection[str] = ()) -> None:
+    """Tell clients where the services are, and jobs that are drivers of their own where Spark's jars are.
+
+    Args:
+        layout: Where they are.
+        jars: The folder of the jars.
+        running: The programs that run: of what was not asked for, clients are told nothing.
+    """
     told = {**layout.clients(), "SPARK_JARS": f"{jars}/spark"}
+    for name, variable in documents.VARIABLES.items():
+        if name not in running:
+            del told[variable]
     write(layout.env_file, "".join(f"{name}={value}\n" for name, value in sorted(told.items())))
