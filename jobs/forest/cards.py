@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pydantic import TypeAdapter
 
 from jobs.forest import tally
+from jobs.forest.drift import Reference
 from jobs.forest.judging import Judgement
 from jobs.forest.model import Options
 from jobs.forest.search import Tried
@@ -41,6 +42,7 @@ class Card:
         tried: What may be expected where a sixth of the connections are attacks of unknown kinds.
         attacks: What the held back connections of each label were taken for.
         calibration: How sure it was of them, and how right.
+        reference: How the features of what it learned from are distributed; the stream's are held against it.
         packages: Which versions grew it.
     """
 
@@ -60,6 +62,7 @@ class Card:
     tried: list[Tried]
     attacks: dict[str, dict[str, int]]
     calibration: list[Sure]
+    reference: Reference
     packages: dict[str, str]
 
 
@@ -90,6 +93,7 @@ def card(number: int, grown: Grown) -> Card:
         tried=grown.tried,
         attacks=tally.attacks(grown.tallies),
         calibration=tally.calibration(grown.tallies),
+        reference=grown.reference,
         packages={each: _version(each) for each in PACKAGES},
     )
 

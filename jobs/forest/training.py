@@ -8,14 +8,18 @@ from dataclasses import dataclass
 
 from pyspark.ml import PipelineModel
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F  # noqa: N812
 
+from jobs.datasets.nslkdd import FEATURES
 from jobs.forest import connections, folds, model, tally
 from jobs.forest import search as search_
 from jobs.forest.connections import Lines, Read
+from jobs.forest.drift import Reference, reference
 from jobs.forest.model import Options
 from jobs.forest.search import Search, Tried
 from jobs.forest.tally import Tally
 
+SAMPLE = 20_000  # rows that tell how features are distributed
 log = logging.getLogger(__name__)
 
 
@@ -32,6 +36,7 @@ class Grown:
         trained: How many different connections it was grown from, by label.
         tallies: What it said of those that were held back.
         tried: The options that were tried.
+        reference: How the features of the lines were distributed.
         seconds: How long growing took.
     """
 
@@ -43,6 +48,7 @@ class Grown:
     trained: dict[str, int]
     tallies: list[Tally]
     tried: list[Tried]
+    reference: Reference
     seconds: float
 
 
@@ -71,4 +77,6 @@ def grow(spark: SparkSession, lines: Lines, options: Options, seed: int, search:
     log.info("%d trees grown in %.1f s", options.trees, seconds)
     tallies = tally.tally(model.said(pipeline, rows.where(~folds.training())))
     counts = {row["label"]: row["count"] for row in train.groupBy("label").count().collect()}
-    return Grown(pipeline, options, seed, lines, read, counts, tallies, tried, round(seconds, 1))
+    some = read.rows.where(F.pmod(F.xxhash64("line"), F.lit(max(1, len(lines.lines) // SAMPLE))) == 0)
+    shapes = reference(row.asDict() for row in some.select(*FEATURES).collect())
+    return Grown(pipeline, options, seed, lines, read, counts, tallies, tried, shapes, round(seconds, 1))
