@@ -20,9 +20,10 @@ def parse(bronze: DataFrame) -> DataFrame:
     options = {"columnNameOfCorruptRecord": "_malformed"}
     # A line without label has them empty; one with fewer or more fields is not read: at thousands Spark gives up.
     line = F.when(missing.between(0, AFTER), F.concat(text, F.repeat(F.lit(","), missing)))
-    read = bronze.withColumn(
-        "line", F.from_csv(line, f"{SCHEMA}, label string, _difficulty string, _malformed string", options)
-    )
+    fields = F.from_csv(line, f"{SCHEMA}, label string, _difficulty string, _malformed string", options)
+    # A condition on a column is moved below the projection that makes it, where it would read the line anew for each
+    # feature that it names, and be too long to be compiled; nothing is moved below an explode.
+    read = bronze.select("*", F.explode(F.array(fields)).alias("line"))
     line = F.col("line")
     malformed = (
         F.when(F.col("value").isNull(), "no value")
