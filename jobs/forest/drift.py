@@ -67,8 +67,6 @@ class Drift:
     verdict: Verdict
 
 
-# forest train calls this with some 20,000 of the rows that it trains with, and keeps it in the card:
-# card["reference"] = {name: shape.model_dump() for name, shape in drift.reference(rows).items()}
 def reference(rows: Iterable[Mapping[str, Any]]) -> Reference:
     """The shapes of the features of these rows.
 
