@@ -29,6 +29,7 @@ from jobs.health.looking import Looked
 from jobs.keys import Keys, digest
 from jobs.shown import Layer, Line, Shown
 
+EXAMPLES = int(os.environ.get("API_EXAMPLES", "25"))
 KEY = "a-key-of-tests"
 AT = datetime(2026, 11, 22, 10, tzinfo=UTC)
 Document = dict[str, Any]
@@ -87,7 +88,7 @@ class Memory:
         self, collection: str, condition: Document, order: Sequence[tuple[str, int]], limit: int, fields: Sequence[str]
     ) -> list[Document]:
         assert not fields or "_id" in fields
-        found = [each for each in self.held[collection] if holds(condition, each)]
+        found = [each for each in self.held.get(collection, ()) if holds(condition, each)]
         for field, way in reversed(order):
             found.sort(key=lambda each, field=field: rank(value_at(each, field)), reverse=way < 0)
         return found[:limit]
@@ -177,6 +178,5 @@ def client(given: FastAPI | None = None, *, key: str = KEY) -> TestClient:
 
 def fuzzing() -> SchemathesisConfig:
     """`API_EXAMPLES` questions of each route; what looks like a cursor and is none is answered with 400."""
-    examples = int(os.environ.get("API_EXAMPLES", "25"))
     accepted = {"positive_data_acceptance": {"expected-statuses": ["2xx", 400, 401, 404, 503]}}
-    return SchemathesisConfig.from_dict({"checks": accepted, "generation": {"max-examples": examples}})
+    return SchemathesisConfig.from_dict({"checks": accepted, "generation": {"max-examples": EXAMPLES}})

@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from jobs.api import answers, documents
 from jobs.api.answers import answer
 from jobs.api.measured import Figures
+from jobs.api.mongo import Documents
 from jobs.api.problems import ProblemError, documented
 from jobs.api.sources import ALERTS, ENTRIES, Sources
 from jobs.connectors.states import WORST
@@ -168,15 +169,10 @@ def _tables(router: APIRouter, sources: Sources) -> None:
 
 
 def _documents(router: APIRouter, sources: Sources) -> None:
-    def store() -> Any:
-        if sources.documents is None:
-            raise JobError("no document store is configured", hint="set MONGODB_HOST")
-        return sources.documents
-
     @router.get("/collections", tags=["data"], response_model=answers.Collections)
     def collections() -> Response:  # pyright: ignore[reportUnusedFunction]
         """The collections of documents, and the fields by which each can be sorted."""
-        there = store()
+        there = _store(sources)
         found = [answers.Collection(name, sorted(there.sortable(name))) for name in there.collections()]
         return answer(answers.Collections(found))
 
@@ -192,14 +188,15 @@ def _documents(router: APIRouter, sources: Sources) -> None:
     ) -> Response:
         """Documents: those that meet every filter, sorted, page by page."""
         query = documents.Query(collection, tuple(filter), sort, tuple(fields.split(",")) if fields else (), limit)
-        condition, there = query.condition(cursor or ""), store()
-        if collection not in there.collections():
-            raise ProblemError(404, f"there is no collection {collection}", hint="GET /collections lists them")
-        if query.field not in (sortable := there.sortable(collection)):
+        condition, there = query.condition(cursor or ""), _store(sources)
+        if query.field != "_id" and query.field not in (sortable := there.sortable(collection)):
+            _must_exist(there, collection)
             hint = f"sort by {', '.join(sorted(sortable))}"
             raise ProblemError(400, f"{collection} has no index of {query.field} to sort by", hint=hint)
         read = (*query.fields, "_id", query.field) if query.fields else ()
         found = there.find(collection, condition, query.order, limit + 1, read)
+        if not found:  # asked last: most questions are of what is there
+            _must_exist(there, collection)
         more = query.cursor(found[limit - 1]) if len(found) > limit else None
         return answer(
             answers.Page([documents.plain(documents.projected(each, query.fields)) for each in found[:limit]], more)
@@ -210,3 +207,14 @@ def _worst(lag: Lag) -> tuple[float, float, str, str]:
     """The group that loses something first comes first."""
     left = INFINITE if lag.until_loss is None else lag.until_loss
     return (-1.0 if lag.expired else left, -lag.seconds, lag.group, lag.topic)
+
+
+def _store(sources: Sources) -> Documents:
+    if sources.documents is None:
+        raise JobError("no document store is configured", hint="set MONGODB_HOST")
+    return sources.documents
+
+
+def _must_exist(there: Documents, collection: str) -> None:
+    if collection not in there.collections():
+        raise ProblemError(404, f"there is no collection {collection}", hint="GET /collections lists them")
