@@ -1,17 +1,13 @@
 """The card of a model: what it learned from, with what, and how good it is."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from pydantic import TypeAdapter
 
 from jobs.forest import tally
-<<<<<<< HEAD
 from jobs.forest.drift import Reference
-=======
-from jobs.forest.drift import Reference, Shape
->>>>>>> e228b08 (forest train keeps how features are distributed, so that forest score knows drift; bench.score; docs: Scoring)
 from jobs.forest.judging import Judgement
 from jobs.forest.model import Options
 from jobs.forest.search import Tried
@@ -48,7 +44,6 @@ class Card:
         calibration: How sure it was of them, and how right.
         reference: How the features of what it learned from are distributed; the stream's are held against it.
         packages: Which versions grew it.
-        reference: How the features of what it learned from are distributed, to know drift by.
     """
 
     version: int
@@ -69,7 +64,6 @@ class Card:
     calibration: list[Sure]
     reference: Reference
     packages: dict[str, str]
-    reference: Reference = field(default_factory=dict[str, Shape])
 
 
 CARD = TypeAdapter(Card)
@@ -101,7 +95,6 @@ def card(number: int, grown: Grown) -> Card:
         calibration=tally.calibration(grown.tallies),
         reference=grown.reference,
         packages={each: _version(each) for each in PACKAGES},
-        reference=grown.reference,
     )
 
 

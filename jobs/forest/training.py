@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 
 from pyspark.ml import PipelineModel
-<<<<<<< HEAD
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
@@ -16,22 +15,12 @@ from jobs.forest import connections, folds, model, tally
 from jobs.forest import search as search_
 from jobs.forest.connections import Lines, Read
 from jobs.forest.drift import Reference, reference
-=======
-from pyspark.sql import DataFrame, SparkSession
-
-from jobs.datasets.nslkdd import FEATURES
-from jobs.forest import connections, drift, folds, model, tally
-from jobs.forest import search as search_
-from jobs.forest.connections import Lines, Read
-from jobs.forest.drift import Reference
->>>>>>> e228b08 (forest train keeps how features are distributed, so that forest score knows drift; bench.score; docs: Scoring)
 from jobs.forest.model import Options
 from jobs.forest.search import Search, Tried
 from jobs.forest.tally import Tally
 
 SAMPLE = 20_000  # rows that tell how features are distributed
 log = logging.getLogger(__name__)
-SAMPLE = 20_000  # connections that say how features are distributed
 
 
 @dataclass(frozen=True)
@@ -49,7 +38,6 @@ class Grown:
         tried: The options that were tried.
         reference: How the features of the lines were distributed.
         seconds: How long growing took.
-        reference: How the features of what it learned from are distributed.
     """
 
     pipeline: PipelineModel
@@ -62,7 +50,6 @@ class Grown:
     tried: list[Tried]
     reference: Reference
     seconds: float
-    reference: Reference
 
 
 def grow(spark: SparkSession, lines: Lines, options: Options, seed: int, search: Search) -> Grown:
@@ -90,16 +77,6 @@ def grow(spark: SparkSession, lines: Lines, options: Options, seed: int, search:
     log.info("%d trees grown in %.1f s", options.trees, seconds)
     tallies = tally.tally(model.said(pipeline, rows.where(~folds.training())))
     counts = {row["label"]: row["count"] for row in train.groupBy("label").count().collect()}
-<<<<<<< HEAD
     some = read.rows.where(F.pmod(F.xxhash64("line"), F.lit(max(1, len(lines.lines) // SAMPLE))) == 0)
     shapes = reference(row.asDict() for row in some.select(*FEATURES).collect())
     return Grown(pipeline, options, seed, lines, read, counts, tallies, tried, shapes, round(seconds, 1))
-=======
-    shapes = drift.reference(row.asDict() for row in _sample(read.rows, len(lines.lines), seed).toLocalIterator())
-    return Grown(pipeline, options, seed, lines, read, counts, tallies, tried, round(seconds, 1), shapes)
-
-
-def _sample(rows: DataFrame, lines: int, seed: int) -> DataFrame:
-    """About so many connections as a distribution takes, as often as they came."""
-    return rows.select(*FEATURES).sample(min(1.0, SAMPLE / lines), seed)
->>>>>>> e228b08 (forest train keeps how features are distributed, so that forest score knows drift; bench.score; docs: Scoring)
