@@ -84,7 +84,7 @@ def train(
 
     Args:
         data: A file in NSL-KDD's format, packed with gzip or not.
-        generated: Learn from so many generated connections instead.
+        generated: Without a file: learn from so many generated connections.
         max_age: Do nothing if there is a model that is younger, such as 7d; without it one is always trained.
         search: What else to try, on folds of the training data with attacks hidden: nothing, these options (which
             says what may be expected of attacks of unknown kinds, and chooses which classes to favour), or those
@@ -99,7 +99,7 @@ def train(
     """
     options = Options(trees, depth, leaf, share, balance, spread)
     _sound(options)
-    if bool(data) == bool(generated) or generated < 0:
+    if not data and generated < 1:
         raise UsageError("what to learn from: a file, or generated connections", hint="--data=PATH or --generated=N")
     oldest = times.seconds(max_age) / DAY
     lines = connections.file(Path(data)) if data else connections.generated(generated)
