@@ -110,10 +110,9 @@ def heard(config: dict[str, Any], topic: str, stop: Event) -> Lateness:
     reader.assign([TopicPartition(f"{topic}-alerts", each, 0) for each in range(6)])
     while not stop.is_set():
         records = reader.consume(500, 0.05)
-        now = time.time() * 1000
-        for each in records:
-            if (each.key() or b"").startswith(b"1-"):
-                late.add((now - json.loads(each.value() or b"")["produced"]) / 1000, 1)
+        now = time.time()
+        mine = (each for each in records if (each.key() or b"").startswith(b"1-"))
+        late.add(((json.loads(each.value() or b"")["produced"] / 1000, 1) for each in mine), now)
     reader.close()
     return late
 

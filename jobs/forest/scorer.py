@@ -161,10 +161,10 @@ class Scorer:
         attacks = seen.filter(seen["alert"].is_valid())
         letters = self.outlet.letters(rows, entry) if entry.counts["dead"] else ()
         self.alerts.tell((*self.outlet.alerts(attacks, self.sent), *letters), self.position)
-        now = time.time() * 1000
+        now = time.time()
         self.sent = self.position
-        for each in attacks["produced"].value_counts().to_pylist():
-            self.tally.late.add((now - each["values"]) / 1000, each["counts"])
+        produced = attacks["produced"].value_counts().to_pylist()
+        self.tally.late.add(((each["values"] / 1000, each["counts"]) for each in produced), now)
         self.tally.alerts += attacks.num_rows
         self.tally.dead += entry.counts["dead"]
         sample = seen["sample"].combine_chunks().drop_null()
