@@ -198,4 +198,4 @@ def test_what_cannot_be_trained_with_is_said_at_once(forests: Forests, tmp_path:
     ):
         refused = forests.run("forest", "train", *words)
         assert refused.returncode == 2, words
-        assert "hint" in refused.stderr or "write it as" in refused.stderr
+        assert "next: " in refused.stderr or "write it as" in refused.stderr
