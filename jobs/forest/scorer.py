@@ -70,7 +70,7 @@ class Scorer:
         self.outlet = telling.Outlet(spark, topic, alerts)
         self.alerts = Alerts(topic)
         self.table = Scored(spark, topic)
-        self.spark, self.pipeline = spark, model.load()
+        self.spark, self.pipeline = spark, scoring.lenient(model.load())
         self.tally, self.watch = Tally(), Watch(REFERENCE.validate_python(json.loads(model.card).get("reference", {})))
         self.newest: Entry | None = None
         self.sent: dict[int, int] = {}

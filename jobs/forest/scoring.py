@@ -3,11 +3,12 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from pyspark.ml import PipelineModel
+from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from jobs.datasets import connections
-from jobs.datasets.nslkdd import FEATURES, NORMAL, SYMBOLIC
+from jobs.datasets.nslkdd import FEATURES, NORMAL
 from jobs.forest import model
 
 SAMPLE = 16
@@ -18,20 +19,26 @@ PLACE = ("topic", "partition", "offset", "timestamp")
 TOLD = ("protocol_type", "service", "src_bytes", "dst_bytes")
 
 
+def lenient(pipeline: PipelineModel) -> PipelineModel:
+    """A model that takes what is no connection for anything, rather than end; it says the same of connections."""
+    for stage in pipeline.stages:
+        if isinstance(stage, VectorAssembler):
+            stage.setHandleInvalid("keep")
+    return pipeline
+
+
 def score(pipeline: PipelineModel, records: DataFrame) -> DataFrame:
     """One row a record: where it was, what it is and was taken for, and the reason if it is none.
 
-    All in one pass, so that a line is parsed once: what has a reason is scored as if it were empty, and says nothing.
+    All in one pass, so that a line is parsed once: what has a reason is scored, too, and says nothing.
 
     Args:
-        pipeline: The model.
+        pipeline: The model, made `lenient`.
         records: Rows of bronze, or of the stream.
     """
     parsed = connections.parse(records)
     good = F.col("reason").isNull()
-    empty = {name: F.lit("" if name in SYMBOLIC else 0).cast(kind) for name, kind in FEATURES.items()}
-    features = {name: F.when(good, F.col(name)).otherwise(empty[name]) for name in FEATURES}
-    scored = model.said(pipeline, parsed.withColumns(features))
+    scored = model.said(pipeline, parsed)
     looked_at = good & (F.col("offset") % SAMPLE == 0)
     bad = F.col("reason").isNotNull()
     return scored.select(
