@@ -6,7 +6,6 @@ import pytest
 from pymongo.errors import BulkWriteError
 
 from jobs.documents import client, declared, difference
-from jobs.documents.client import Written
 from jobs.documents.difference import Actual, diff
 from jobs.errors import JobError, UsageError
 from jobs.rabbit.draining import Limits, letter
@@ -77,18 +76,24 @@ def test_the_order_of_an_index_is_the_order_of_the_file(tmp_path: Path) -> None:
     assert difference.options(index) == {"key": [("b", 1), ("a", -1)], "unique": True, "expireAfterSeconds": 5}
 
 
-def bulk(*codes: int, upserted: int, concern: bool = False) -> BulkWriteError:
-    errors = [{"index": place, "code": code, "errmsg": "why"} for place, code in enumerate(codes)]
+THERE = (11000, "E11000 duplicate key error collection: d.c index: _id_ dup key: {_id: 1}")
+TAKEN = (11000, "E11000 duplicate key error collection: d.c index: mail dup key: {mail: 1}")
+INVALID, FULL = (121, "Document failed validation"), (50, "operation exceeded time limit")
+
+
+def bulk(*failed: tuple[int, str], concern: bool = False) -> BulkWriteError:
+    errors = [{"index": place, "code": code, "errmsg": why} for place, (code, why) in enumerate(failed)]
     concerns = [{"errmsg": "waiting for replication timed out"}] if concern else []
-    return BulkWriteError({"writeErrors": errors, "writeConcernErrors": concerns, "nUpserted": upserted})
+    return BulkWriteError({"writeErrors": errors, "writeConcernErrors": concerns})
 
 
 def test_of_a_batch_that_failed_in_part_each_document_is_accounted_for() -> None:
-    found = client._judged(bulk(11000, 121, upserted=1), [7, 8, 9])  # pyright: ignore[reportPrivateUsage]
-    assert found == Written(1, 1, {8: "refused by the collection's schema"})
+    found = client._judged(bulk(THERE, INVALID, TAKEN), [7, 8, 9, 10])  # pyright: ignore[reportPrivateUsage]
+    assert (found.new, found.before, [*found.refused]) == (1, 1, [8, 9])
+    assert "must be unique" in found.refused[9], "it is not there, and must not be taken for it"
 
 
-@pytest.mark.parametrize("error", [bulk(50, upserted=1), bulk(upserted=3, concern=True)])
+@pytest.mark.parametrize("error", [bulk(FULL), bulk(concern=True)])
 def test_a_batch_that_most_members_do_not_have_is_not_written(error: BulkWriteError) -> None:
     with pytest.raises(JobError, match="was not written"):
         client._judged(error, [7, 8, 9])  # pyright: ignore[reportPrivateUsage]

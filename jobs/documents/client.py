@@ -8,7 +8,7 @@ from typing import Any
 
 from bson.codec_options import CodecOptions, TypeRegistry
 from bson.decimal128 import Decimal128
-from pymongo import MongoClient, UpdateOne
+from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, PyMongoError
@@ -21,7 +21,9 @@ Document = dict[str, Any]
 REACH = 10_000  # milliseconds: as long as a replica set may take to elect
 MAJORITY = 60_000  # milliseconds
 THERE, INVALID = 11000, 121
-"""MongoDB's errors of one document: its id is taken, and it breaks the collection's schema."""
+"""MongoDB's errors of one document: a unique value of it is taken, and it breaks the collection's schema."""
+
+REFUSALS = {THERE: "another document has a value that must be unique", INVALID: "refused by the collection's schema"}
 
 LARGEST = 12 << 20
 """Bytes of a message that surely fits a document, which may have 16 MiB."""
@@ -80,28 +82,30 @@ def write(into: Collection[Document], documents: Mapping[int, Document]) -> Writ
     if not documents:
         return Written(0, 0, {})
     places = list(documents)
-    upserts = [UpdateOne({"_id": each["_id"]}, {"$setOnInsert": each}, upsert=True) for each in documents.values()]
-    try:
-        done = into.bulk_write(upserts, ordered=False)
+    try:  # upserts that write only what is not there take half as long again, to the same end
+        into.insert_many(documents.values(), ordered=False)
     except BulkWriteError as error:
         return _judged(error, places)
     except PyMongoError as error:
         raise JobError(f"{into.full_name}: {error}", hint="make status") from error
-    return Written(done.upserted_count, len(places) - done.upserted_count, {})
+    return Written(len(places), 0, {})
 
 
 def _judged(error: BulkWriteError, places: list[int]) -> Written:
-    """What was written all the same: another worker may have had a document first, and a schema may refuse one."""
+    """What was written all the same: some were there before, and the schema or an index may refuse some."""
     details: Any = error.details
     failed: list[Any] = details["writeErrors"]
     others = [each for each in failed if each["code"] not in (THERE, INVALID)]
     if others or details.get("writeConcernErrors"):
         why = (others or details["writeConcernErrors"])[0]["errmsg"]
         raise JobError(f"a batch was not written: {why}", hint="make status") from error
-    refused: dict[int, str] = {
-        places[each["index"]]: "refused by the collection's schema" for each in failed if each["code"] == INVALID
-    }
-    return Written(details["nUpserted"], len(places) - details["nUpserted"] - len(refused), refused)
+    refused: dict[int, str] = {places[each["index"]]: REFUSALS[each["code"]] for each in failed if not _there(each)}
+    return Written(len(places) - len(failed), len(failed) - len(refused), refused)
+
+
+def _there(failed: Any) -> bool:
+    """Whether a document was not written because it is there: by its id, not by another unique index."""
+    return failed["code"] == THERE and "index: _id_" in failed["errmsg"]
 
 
 def _encode(value: Any) -> Any:
