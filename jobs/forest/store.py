@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from pyspark.errors import PySparkException
 from pyspark.ml import PipelineModel
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
@@ -107,7 +106,7 @@ def save(
         options = {"txnAppId": "headrace", "txnVersion": version, **lake.FOREVER}  # a number is taken once
         try:
             rows.write.format("delta").options(**options).mode("append").save(table.uri)
-        except PySparkException as error:
+        except lake.REFUSED as error:
             if not lake.CONFLICT.search(str(error)):
                 raise
         if any(each.files == files for each in models(spark)):

@@ -43,7 +43,7 @@ class Forests:
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
@@ -66,9 +66,9 @@ def trained(forests: Forests) -> list[dict[str, Any]]:
         "stale": True,
     }
     both = [forests.begin(*SMALL) for _ in range(2)]
-    said = [each.communicate(timeout=500)[0] for each in both]
-    assert [each.returncode for each in both] == [0, 0]
-    return sorted(map(json.loads, said), key=lambda each: each["version"])
+    said = [each.communicate(timeout=500) for each in both]
+    assert [each.returncode for each in both] == [0, 0], said
+    return sorted((json.loads(out) for out, _ in said), key=lambda each: each["version"])
 
 
 def test_two_trainings_at_once_are_two_versions_and_the_same_seed_is_the_same_forest(
