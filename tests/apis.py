@@ -176,7 +176,9 @@ def client(given: FastAPI | None = None, *, key: str = KEY) -> TestClient:
     return TestClient(given or app(), headers=headers, raise_server_exceptions=False)
 
 
-def fuzzing() -> SchemathesisConfig:
+def fuzzing(*, security: bool = True) -> SchemathesisConfig:
     """`API_EXAMPLES` questions of each route; what looks like a cursor and is none is answered with 400."""
     accepted = {"positive_data_acceptance": {"expected-statuses": ["2xx", 400, 401, 404, 503]}}
-    return SchemathesisConfig.from_dict({"checks": accepted, "generation": {"max-examples": EXAMPLES}})
+    return SchemathesisConfig.from_dict(
+        {"checks": accepted, "generation": {"max-examples": EXAMPLES, "with-security-parameters": security}}
+    )

@@ -236,6 +236,17 @@ def test_a_fraction_is_the_number_that_is_written_whatever_type_holds_it(held: A
     assert found == {"=", "<=", ">="}
 
 
+def test_more_than_a_number_is_a_number() -> None:
+    memory = Memory(notes=[{"_id": each, "amount": each} for each in (5, "much", "5", None)])
+
+    def found(text: str) -> list[Any]:
+        return [each["amount"] for each in memory.find("notes", condition(text), [], 9, ())]
+
+    assert [found(each) for each in ("amount>4.5", "amount=5", 'amount="5"', 'amount>"4.5"')] == [
+        [5], [5, "5"], ["5"], ["much", "5"]
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("text", ["", "amount", "$where=1", "a.$b=1", "=1", "a b=1"])
 def test_what_is_no_filter_is_refused(text: str) -> None:
     with pytest.raises(UsageError):

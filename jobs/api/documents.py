@@ -124,7 +124,9 @@ class Query:
 
 
 def condition(text: str) -> Document:
-    """One filter as MongoDB takes it; what looks like a number or a time also means the text that it is.
+    """One filter as MongoDB takes it; what looks like a number or a time may also be the text that it is.
+
+    More or less than a number is a number only: every word is more than `4.5`, as texts are compared.
 
     Raises:
         UsageError: It is none.
@@ -139,9 +141,10 @@ def condition(text: str) -> Document:
     if sign in ("=", "!="):
         return {field: {OPERATORS[sign]: meant}}
     numbers = [each for each in meant if _kind(each) == "number"]
+    if not numbers:
+        return {"$or": _each(field, sign, meant)}
     # A fraction is meant both as the double and as the decimal, which differ by a hair: neither may let the limit in.
-    asked: list[Document] = [{"$or" if "=" in sign else "$and": _each(field, sign, numbers)}] if numbers else []
-    return {"$or": asked + _each(field, sign, [each for each in meant if each not in numbers])}
+    return {"$or" if "=" in sign else "$and": _each(field, sign, numbers)}
 
 
 def candidates(text: str) -> list[Any]:
