@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import psutil
 import pytest
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.services.copies import ROOT, Copy, eventually
@@ -62,16 +62,16 @@ class Topic:
         )
 
     def records(self) -> list[Message]:
-        """All that is on the topic, partition by partition."""
-        reader = Consumer(self.config | {"group.id": "test", "enable.auto.commit": False, "fetch.queue.backoff.ms": 5})
+        """All that is on the topic and committed, partition by partition."""
+        settings = {"group.id": "test", "enable.auto.commit": False, "enable.partition.eof": True}
+        reader = Consumer(self.config | settings | {"fetch.queue.backoff.ms": 5})
         found: list[Message] = []
         for partition in reader.list_topics(self.name).topics[self.name].partitions:
-            first, end = reader.get_watermark_offsets(TopicPartition(self.name, partition))
-            reader.assign([TopicPartition(self.name, partition, first)])
-            while first < end:
-                batch = reader.consume(min(10_000, end - first), 0.1)
-                first += len(batch)
-                found += batch
+            reader.assign([TopicPartition(self.name, partition, OFFSET_BEGINNING)])
+            batch: list[Message] = []
+            while not batch or not batch[-1].error():  # its end is told as an error
+                batch = reader.consume(10_000, 0.1)
+                found += [each for each in batch if not each.error()]
         reader.close()
         return found
 
