@@ -34,7 +34,8 @@ LOOK = 15.0
 MISSING = {"headrace topics apply": "headrace topics apply --file=intrusions/topics.yaml"}
 """What makes a missing topic: here it is known which file declares it."""
 
-QUICK = {"reconnect_backoff_max_ms": 1000, "auto_offset_reset": "earliest"}
+QUICK = {"reconnect_backoff_max_ms": 1000, "auto_offset_reset": "earliest", "queued_max_messages_kbytes": 8192}
+"""Back soon when Kafka is, and not far ahead of what is counted: by default 64 MiB wait in memory."""
 
 
 class Live:
