@@ -228,7 +228,7 @@ def score(
     max_offsets: int = 50_000,
     start: Literal["earliest", "latest"] = "earliest",
 ) -> Scored:
-    """Score a topic as it comes: each record once into `scored/TOPIC`, and each attack once onto the topic of alerts.
+    """Score a topic as it comes: each record once into a table, and each attack once onto the topic of alerts.
 
     It goes on where the table ends, whatever was killed. A second one on the same topic takes over from the first.
 
