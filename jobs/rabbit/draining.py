@@ -88,9 +88,11 @@ class Drain:
         with ThreadPoolExecutor(self.limits.parallel) as pool:
             while not self._ended():
                 link = open_link(self.queue, self.limits.prefetch, self.limits.patience)
+                self._busy = time.monotonic()  # only who is connected can be idle
                 try:
                     self._serve(link, pool)
                 except BrokenError as error:
+                    self._busy = time.monotonic()
                     self.tally.reconnects += 1
                     log.warning("%s: the connection broke (%s); what was under way comes again", self.queue, error)
                 finally:
