@@ -84,9 +84,12 @@ class Lake(BaseSettings):
 
 
 class Keys(BaseSettings):
-    """The hashes of the keys of who may ask over HTTP: in a file, in `KEYS_SHA256`, or in both (jobs/keys.py)."""
+    """The hashes of the keys of who may ask over HTTP: in a file, in `KEYS_SHA256`, or in both (jobs/keys.py).
 
-    model_config = SettingsConfigDict(env_prefix="KEYS_")
+    A variable that is set to nothing is not set: an empty path would be a folder.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="KEYS_", env_ignore_empty=True)
 
     file: Path | None = None
     sha256: SecretStr = SecretStr("")

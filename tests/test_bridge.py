@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.bridge import bodies, formats, openapi
-from jobs.bridge.consumer import matching
 from jobs.bridge.operations import OPERATIONS
 from jobs.bridge.refusals import RefusedError, refused
+from jobs.bridge.topics import matching
 
 
 @dataclass(frozen=True)

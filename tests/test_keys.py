@@ -8,7 +8,7 @@ import pytest
 
 from jobs.cli import launch
 from jobs.errors import JobError
-from jobs.keys import Keys, digest, parse
+from jobs.keys import Keys, digest, load, parse
 
 
 def made(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, str]:
@@ -51,3 +51,16 @@ def test_keys_are_also_in_the_environment() -> None:
 def test_what_is_no_key_is_refused_with_its_line(text: str) -> None:
     with pytest.raises(JobError, match=r"keys:\d"):
         parse(text, "keys")
+
+
+def test_a_variable_that_is_empty_names_no_file_and_one_that_names_a_folder_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEYS_SHA256", "")
+    monkeypatch.setenv("KEYS_FILE", "")
+    keys = load()
+    assert (keys.file, len(keys)) == (None, 0)
+
+    monkeypatch.setenv("KEYS_FILE", str(tmp_path))
+    with pytest.raises(JobError, match="directory"):
+        load()

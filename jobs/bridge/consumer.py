@@ -4,18 +4,17 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
-from pydantic import StringConstraints, TypeAdapter, ValidationError
-from pydantic_core import SchemaError
 
 from jobs import kafka
-from jobs.bridge import formats
+from jobs.bridge import clients, formats
 from jobs.bridge.bodies import NewConsumer, Place, Position
-from jobs.bridge.formats import Format
+from jobs.bridge.formats import UndecodableError
 from jobs.bridge.refusals import STATUS, RefusedError, exclusive, refused
+from jobs.bridge.topics import matching
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +24,6 @@ SLICE = 0.2
 REFRESH = 30.0
 """How long a pattern's topics are believed, in seconds."""
 
-KEPT = {"queued_max_messages_kbytes": 8192, "queued_min_messages": 10_000}
-"""How much is read ahead for one consumer."""
-
-RESET = {"earliest": "earliest", "latest": "latest", "none": "error"}
-ISOLATION = ("read_uncommitted", "read_committed")
 Spot = tuple[str, int]
 
 
@@ -53,8 +47,6 @@ class Instance:
     def __init__(self, group: str, name: str, wanted: NewConsumer, idle: float) -> None:
         if wanted.format not in formats.FORMATS:
             raise RefusedError(422, "Invalid format type.")
-        _one_of("auto.offset.reset", wanted.auto_offset_reset, RESET)
-        _one_of("isolation.level", wanted.isolation_level, ISOLATION)
         self.group, self.name, self.format = group, name, formats.FORMATS[wanted.format]
         self.commits, self.longest = wanted.enable_auto_commit, wanted.request_timeout_ms / 1000
         self.kind: Literal["nothing", "topics", "pattern", "partitions"] = "nothing"
@@ -63,19 +55,7 @@ class Instance:
         self.handed: dict[Spot, int] = {}
         self.unsettled: dict[Spot, int] = {}
         self.last: dict[Spot, int] = {}
-        self.client: Consumer = kafka.consumer(
-            group,
-            client_id=name,
-            auto_offset_reset=RESET[wanted.auto_offset_reset],
-            isolation_level=wanted.isolation_level,
-            fetch_min_bytes=wanted.fetch_min_bytes,
-            enable_auto_commit=self.commits,
-            enable_auto_offset_store=False,
-            # Kafka waits for its next poll for longer than the bridge does.
-            max_poll_interval_ms=int((idle + 60) * 1000),
-            session_timeout_ms=min(45_000, int((idle + 60) * 1000)),
-            **KEPT,
-        )
+        self.client: Consumer = clients.client(group, name, wanted, idle)
 
     def subscribe(self, topics: Sequence[str]) -> None:
         """Read these topics, instead of what was subscribed to before; of none, nothing."""
@@ -232,24 +212,15 @@ class Instance:
         return True
 
     def _answer(self, found: Sequence[Message], most_bytes: int) -> tuple[int, bytes]:
-        parts: list[bytes] = []
-        room = most_bytes
-        for index, each in enumerate(found):
-            room -= formats.size(each)
-            try:
-                text = formats.fetched(each, self.format) if room >= 0 else b""
-            except ValueError as error:
-                if not parts:
-                    self._hand([each])
-                    self._put_back(found[1:])
-                    raise _undecodable(each, self.format, error) from error
-                text = b""
-            if not text:
-                self._put_back(found[index:])
-                if not parts:
-                    raise RefusedError(422, "Response exceeds the maximum number of bytes the consumer can receive")
-                break
-            parts.append(text)
+        try:
+            parts = formats.gathered(found, self.format, most_bytes)
+        except UndecodableError as error:
+            self._hand(found[:1])
+            self._put_back(found[1:])
+            raise RefusedError(406, f"Failed to decode as {self.format.name}: {error}") from error
+        self._put_back(found[len(parts) :])
+        if not parts:
+            raise RefusedError(422, "Response exceeds the maximum number of bytes the consumer can receive")
         self._hand(found[: len(parts)])
         return len(parts), b"[" + b",".join(parts) + b"]"
 
@@ -307,36 +278,3 @@ def _firsts(messages: Sequence[Message]) -> dict[Spot, int]:
     for each in messages:
         found.setdefault((each.topic() or "", each.partition() or 0), each.offset() or 0)
     return found
-
-
-def matching(pattern: str, topics: Collection[str]) -> list[str]:
-    """The topics whose whole name matches, in order; Kafka's own are left out.
-
-    By an engine whose time is linear: whoever may ask must not be able to stop the bridge with a pattern.
-
-    Raises:
-        RefusedError: 422, it is no pattern.
-    """
-    try:
-        whole: TypeAdapter[str] = TypeAdapter(Annotated[str, StringConstraints(pattern=f"^(?:{pattern})$")])
-    except SchemaError as error:
-        raise RefusedError(422, f"topic_pattern: {error}") from error
-
-    def matches(name: str) -> bool:
-        try:
-            whole.validate_python(name)
-        except ValidationError:
-            return False
-        return True
-
-    return sorted(name for name in topics if not name.startswith("__") and matches(name))
-
-
-def _one_of(name: str, value: str, allowed: Collection[str]) -> None:
-    if value not in allowed:
-        raise RefusedError(422, f"Invalid value {value} for configuration {name}: it is one of {', '.join(allowed)}")
-
-
-def _undecodable(message: Message, form: Format, error: Exception) -> RefusedError:
-    where = f"{message.topic()}-{message.partition()}, offset {message.offset()}"
-    return RefusedError(406, f"Failed to decode as {form.name}: {where}: {error}")

@@ -34,6 +34,10 @@ class Format:
     encode: Callable[[bytes], bytes]
 
 
+class UndecodableError(Exception):
+    """A record is nothing of the format in which it is asked for."""
+
+
 class Fetched(Protocol):
     """What is needed of a record that was read."""
 
@@ -155,6 +159,32 @@ def _headers(headers: Sequence[tuple[str, bytes | None]]) -> bytes:
     return b',"headers":' + to_json(
         [{"key": key, "value": None if value is None else base64.b64encode(value).decode()} for key, value in headers]
     )
+
+
+def gathered(records: Sequence[Fetched], form: Format, most_bytes: int) -> list[bytes]:
+    """The first of these records, as many as fit and are of this format; none if the first alone is too large.
+
+    Args:
+        records: What Kafka gave, in order.
+        form: What the consumer asks for.
+        most_bytes: How many bytes of keys and values they may have.
+
+    Raises:
+        UndecodableError: The first one is nothing of this format.
+    """
+    parts: list[bytes] = []
+    for each in records:
+        most_bytes -= size(each)
+        if most_bytes < 0:
+            break
+        try:
+            parts.append(fetched(each, form))
+        except ValueError as error:
+            if not parts:
+                where = f"{each.topic()}-{each.partition()}, offset {each.offset()}"
+                raise UndecodableError(f"{where}: {error}") from error
+            break
+    return parts
 
 
 def size(record: Fetched) -> int:

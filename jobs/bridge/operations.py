@@ -7,12 +7,12 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
-from jobs.bridge import bodies, requests
+from jobs.bridge import answering, bodies, requests
 from jobs.bridge.bodies import Body
 from jobs.bridge.bridge import Bridge
 from jobs.bridge.formats import BY_TYPE, PLAIN
 from jobs.bridge.refusals import RefusedError
-from jobs.bridge.requests import Asked, answer, nothing
+from jobs.bridge.requests import Asked
 
 CONTROL = (PLAIN, "application/json")
 DATA = tuple(BY_TYPE)
@@ -49,113 +49,6 @@ class Operation:
     open: bool = False
 
 
-async def _info(bridge: Bridge, _: Asked) -> Response:
-    return answer({"bridge_version": bridge.version})
-
-
-async def _healthy(bridge: Bridge, _: Asked) -> Response:
-    if not bridge.producing.thread.is_alive():
-        raise RefusedError(500, "The bridge hears nothing of its producer")
-    return nothing()
-
-
-async def _ready(bridge: Bridge, _: Asked) -> Response:
-    if bridge.ended.is_set() or not await bridge.topics.reachable():
-        raise RefusedError(500, "The bridge ends" if bridge.ended.is_set() else "Kafka cannot be reached")
-    return nothing()
-
-
-async def _metrics(bridge: Bridge, _: Asked) -> Response:
-    return Response(bridge.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-async def _openapi(bridge: Bridge, _: Asked) -> Response:
-    return Response(bridge.document, media_type="application/json")
-
-
-async def _list_topics(bridge: Bridge, _: Asked) -> Response:
-    return answer(await bridge.topics.names())
-
-
-async def _get_topic(bridge: Bridge, asked: Asked) -> Response:
-    return answer(await bridge.topics.described(asked.topic()))
-
-
-async def _list_partitions(bridge: Bridge, asked: Asked) -> Response:
-    return answer(await bridge.topics.partitions(asked.topic()))
-
-
-async def _get_partition(bridge: Bridge, asked: Asked) -> Response:
-    return answer(await bridge.topics.partition(asked.topic(), asked.partition()))
-
-
-async def _get_offsets(bridge: Bridge, asked: Asked) -> Response:
-    return answer(await bridge.topics.offsets(asked.topic(), asked.partition()))
-
-
-async def _create_topic(bridge: Bridge, asked: Asked) -> Response:
-    await bridge.topics.create(asked.read(bodies.NewTopic))
-    return nothing(201)
-
-
-async def _send(bridge: Bridge, asked: Asked) -> Response:
-    return await requests.send(bridge, asked, bodies.TopicRecords)
-
-
-async def _send_to_partition(bridge: Bridge, asked: Asked) -> Response:
-    return await requests.send(bridge, asked, bodies.PartitionRecords, asked.partition())
-
-
-async def _create_consumer(bridge: Bridge, asked: Asked) -> Response:
-    return await requests.create_consumer(bridge, asked)
-
-
-async def _delete_consumer(bridge: Bridge, asked: Asked) -> Response:
-    await bridge.consumers.delete(*asked.instance())
-    return nothing()
-
-
-async def _subscribe(bridge: Bridge, asked: Asked) -> Response:
-    return await requests.subscribe(bridge, asked)
-
-
-async def _unsubscribe(bridge: Bridge, asked: Asked) -> Response:
-    await bridge.consumers.ask(*asked.instance(), lambda each, _: each.unsubscribe())
-    return nothing()
-
-
-async def _subscriptions(bridge: Bridge, asked: Asked) -> Response:
-    return answer(await bridge.consumers.ask(*asked.instance(), lambda each, _: each.subscription()))
-
-
-async def _assign(bridge: Bridge, asked: Asked) -> Response:
-    wanted = asked.read(bodies.Partitions).partitions
-    await bridge.consumers.ask(*asked.instance(), lambda each, _: each.assign(wanted))
-    return nothing()
-
-
-async def _poll(bridge: Bridge, asked: Asked) -> Response:
-    return await requests.poll(bridge, asked)
-
-
-async def _commit(bridge: Bridge, asked: Asked) -> Response:
-    wanted = asked.read(bodies.Offsets).offsets
-    await bridge.consumers.ask(*asked.instance(), lambda each, _: each.commit(wanted))
-    return nothing()
-
-
-async def _seek(bridge: Bridge, asked: Asked) -> Response:
-    wanted = asked.read(bodies.Offsets).offsets
-    await bridge.consumers.ask(*asked.instance(), lambda each, _: each.seek(wanted))
-    return nothing()
-
-
-async def _seek_to(bridge: Bridge, asked: Asked, *, end: bool) -> Response:
-    wanted = asked.read(bodies.Partitions).partitions
-    await bridge.consumers.ask(*asked.instance(), lambda each, _: each.seek_to(wanted, end=end))
-    return nothing()
-
-
 YES = {204: "Yes."}
 MISSING = {404: "There is no such consumer."}
 NO_TOPIC = {404: "There is no such topic or partition."}
@@ -168,19 +61,23 @@ WRITTEN = {
 }
 
 OPERATIONS = (
-    Operation("info", "GET", "/", "Say which bridge this is.", _info, statuses={200: "Its version."}),
-    Operation("healthy", "GET", "/healthy", "Say whether the bridge runs.", _healthy, statuses=YES, open=True),
-    Operation("ready", "GET", "/ready", "Say whether requests are welcome.", _ready, statuses=YES, open=True),
-    Operation("metrics", "GET", "/metrics", "Tell Prometheus.", _metrics, statuses={200: "Metrics."}),
-    Operation("openapi", "GET", "/openapi", "Show this document.", _openapi, statuses={200: "OpenAPI 3.1."}),
-    Operation("openapiv3", "GET", "/openapi/v3", "Show this document.", _openapi, statuses={200: "OpenAPI 3.1."}),
-    Operation("listTopics", "GET", "/topics", "List the topics.", _list_topics, statuses={200: "Their names."}),
+    Operation("info", "GET", "/", "Say which bridge this is.", answering.info, statuses={200: "Its version."}),
+    Operation("healthy", "GET", "/healthy", "Say whether the bridge runs.", answering.healthy, statuses=YES, open=True),
+    Operation("ready", "GET", "/ready", "Say whether requests are welcome.", answering.ready, statuses=YES, open=True),
+    Operation("metrics", "GET", "/metrics", "Tell Prometheus.", answering.metrics, statuses={200: "Metrics."}),
+    Operation("openapi", "GET", "/openapi", "Show this document.", answering.openapi, statuses={200: "OpenAPI 3.1."}),
+    Operation(
+        "openapiv3", "GET", "/openapi/v3", "Show this document.", answering.openapi, statuses={200: "OpenAPI 3.1."}
+    ),
+    Operation(
+        "listTopics", "GET", "/topics", "List the topics.", answering.list_topics, statuses={200: "Their names."}
+    ),
     Operation(
         "createTopic",
         "POST",
         "/admin/topics",
         "Create a topic.",
-        _create_topic,
+        answering.create_topic,
         bodies.NewTopic,
         statuses={201: "Created.", 409: "There is one.", 422: "The cluster does not take it so."},
     ),
@@ -189,7 +86,7 @@ OPERATIONS = (
         "GET",
         "/topics/{topicname}",
         "Show a topic: settings and partitions.",
-        _get_topic,
+        answering.get_topic,
         statuses={200: "The topic.", **NO_TOPIC},
     ),
     Operation(
@@ -197,7 +94,7 @@ OPERATIONS = (
         "POST",
         "/topics/{topicname}",
         "Send records to a topic.",
-        _send,
+        answering.send,
         bodies.TopicRecords,
         DATA,
         {"async": "boolean"},
@@ -208,7 +105,7 @@ OPERATIONS = (
         "GET",
         "/topics/{topicname}/partitions",
         "List the partitions of a topic.",
-        _list_partitions,
+        answering.list_partitions,
         statuses={200: "The partitions.", **NO_TOPIC},
     ),
     Operation(
@@ -216,7 +113,7 @@ OPERATIONS = (
         "GET",
         "/topics/{topicname}/partitions/{partitionid}",
         "Show a partition: leader and replicas.",
-        _get_partition,
+        answering.get_partition,
         statuses={200: "The partition.", **NO_TOPIC},
     ),
     Operation(
@@ -224,7 +121,7 @@ OPERATIONS = (
         "POST",
         "/topics/{topicname}/partitions/{partitionid}",
         "Send records to a partition.",
-        _send_to_partition,
+        answering.send_to_partition,
         bodies.PartitionRecords,
         DATA,
         {"async": "boolean"},
@@ -235,7 +132,7 @@ OPERATIONS = (
         "GET",
         "/topics/{topicname}/partitions/{partitionid}/offsets",
         "Show where a partition begins and ends.",
-        _get_offsets,
+        answering.get_offsets,
         statuses={200: "Its first offset, and the next.", **NO_TOPIC},
     ),
     Operation(
@@ -243,7 +140,7 @@ OPERATIONS = (
         "POST",
         "/consumers/{groupid}",
         "Make a consumer in a group.",
-        _create_consumer,
+        answering.create_consumer,
         bodies.NewConsumer,
         statuses={
             200: "Its name and address.",
@@ -257,7 +154,7 @@ OPERATIONS = (
         "DELETE",
         INSTANCE,
         "Delete a consumer.",
-        _delete_consumer,
+        answering.delete_consumer,
         statuses={204: "Deleted.", **MISSING},
     ),
     Operation(
@@ -265,7 +162,7 @@ OPERATIONS = (
         "POST",
         f"{INSTANCE}/subscription",
         "Subscribe to topics, by their names or by a pattern.",
-        _subscribe,
+        answering.subscribe,
         bodies.Topics,
         statuses={204: "Subscribed.", 409: "It is both, or partitions are assigned.", 422: "It is neither.", **MISSING},
     ),
@@ -274,7 +171,7 @@ OPERATIONS = (
         "DELETE",
         f"{INSTANCE}/subscription",
         "Read nothing any more.",
-        _unsubscribe,
+        answering.unsubscribe,
         statuses={204: "Unsubscribed.", **MISSING},
     ),
     Operation(
@@ -282,7 +179,7 @@ OPERATIONS = (
         "GET",
         f"{INSTANCE}/subscription",
         "Show the topics that a consumer reads, and its partitions.",
-        _subscriptions,
+        answering.subscriptions,
         statuses={200: "Topics and partitions.", **MISSING},
     ),
     Operation(
@@ -290,7 +187,7 @@ OPERATIONS = (
         "POST",
         f"{INSTANCE}/assignments",
         "Assign partitions to a consumer.",
-        _assign,
+        answering.assign,
         bodies.Partitions,
         statuses={204: "Assigned.", 409: "It is subscribed to topics.", **MISSING},
     ),
@@ -299,7 +196,7 @@ OPERATIONS = (
         "GET",
         f"{INSTANCE}/records",
         "Get the next records, as soon as there are any.",
-        _poll,
+        answering.poll,
         query={"timeout": "integer", "max_bytes": "integer"},
         statuses={
             200: "The records; none if none came in time.",
@@ -313,7 +210,7 @@ OPERATIONS = (
         "POST",
         f"{INSTANCE}/offsets",
         "Commit offsets: these, or those of all records fetched.",
-        _commit,
+        answering.commit,
         bodies.Offsets,
         statuses={204: "Committed.", **MISSING},
     ),
@@ -322,7 +219,7 @@ OPERATIONS = (
         "POST",
         f"{INSTANCE}/positions",
         "Go on from these offsets.",
-        _seek,
+        answering.seek,
         bodies.Offsets,
         statuses={204: "So it will.", **UNASSIGNED},
     ),
@@ -331,7 +228,7 @@ OPERATIONS = (
         "POST",
         f"{INSTANCE}/positions/beginning",
         "Go on from the first record.",
-        partial(_seek_to, end=False),
+        partial(answering.seek_to, end=False),
         bodies.Partitions,
         statuses={204: "So it will.", **UNASSIGNED},
     ),
@@ -340,7 +237,7 @@ OPERATIONS = (
         "POST",
         f"{INSTANCE}/positions/end",
         "Go on behind the last record.",
-        partial(_seek_to, end=True),
+        partial(answering.seek_to, end=True),
         bodies.Partitions,
         statuses={204: "So it will.", **UNASSIGNED},
     ),

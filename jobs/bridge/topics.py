@@ -1,15 +1,18 @@
-"""What clients may ask of topics: which there are, how they are, and one more."""
+"""What clients may ask of topics: which there are or match, how they are, and one more."""
 # confluent-kafka types its futures as Future[Unknown], and exports names without saying so:
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportPrivateImportUsage=false
 
 import asyncio
 import time
-from typing import Any
+from collections.abc import Collection
+from typing import Annotated, Any
 
 from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
 from confluent_kafka.admin import NewTopic as Wanted
+from pydantic import StringConstraints, TypeAdapter, ValidationError
+from pydantic_core import SchemaError
 
 from jobs import kafka
 from jobs.bridge.bodies import NewTopic
@@ -125,3 +128,26 @@ def _shown(partition: Any) -> dict[str, object]:
         {"broker": each.id, "leader": each.id == leader, "in_sync": each.id in in_sync} for each in partition.replicas
     ]
     return {"partition": partition.id, "leader": leader, "replicas": replicas}
+
+
+def matching(pattern: str, topics: Collection[str]) -> list[str]:
+    """The topics whose whole name matches, in order; Kafka's own are left out.
+
+    By an engine whose time is linear: whoever may ask must not be able to stop the bridge with a pattern.
+
+    Raises:
+        RefusedError: 422, it is no pattern.
+    """
+    try:
+        whole: TypeAdapter[str] = TypeAdapter(Annotated[str, StringConstraints(pattern=f"^(?:{pattern})$")])
+    except SchemaError as error:
+        raise RefusedError(422, f"topic_pattern: {error}") from error
+
+    def matches(name: str) -> bool:
+        try:
+            whole.validate_python(name)
+        except ValidationError:
+            return False
+        return True
+
+    return sorted(name for name in topics if not name.startswith("__") and matches(name))
