@@ -13,6 +13,9 @@ PROGRAMS = ("epmd", "rabbitmq", "mongodb")
 VARIABLES = {"rabbitmq": "RABBITMQ_HOST", "mongodb": "MONGODB_HOST"}
 """What tells clients where a program is."""
 
+PLUGINS = "[rabbitmq_management].\n"
+"""Its page for people, and what KEDA asks for a queue's length."""
+
 DEBIAN = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one on PATH wants to become another user
 INSTALL = "apt-get install rabbitmq-server (Debian, Ubuntu), brew install rabbitmq (macOS)"
 
@@ -37,6 +40,8 @@ def rabbitmq_conf(layout: Layout) -> str:
         [
             f"listeners.tcp.1 = 127.0.0.1:{layout.ports['rabbitmq']}",
             "loopback_users.guest = true",
+            "management.tcp.ip = 127.0.0.1",
+            f"management.tcp.port = {layout.ports['management']}",
             "vm_memory_high_watermark.absolute = 512MB",
             "disk_free_limit.absolute = 256MB",
             "raft.wal_max_size_bytes = 33554432",  # its own default keeps half a GiB in memory

@@ -28,6 +28,7 @@ OFFSETS = {
     "prefect": 420,
     "spark": 502,
     "rabbitmq": 672,
+    "management": 674,  # RabbitMQ's own page and API
     "erlang": 675,  # where nodes and tools of RabbitMQ talk to each other
 }
 HIGHEST = 65535 - max(OFFSETS.values())

@@ -39,7 +39,7 @@ def rows(layout: Layout, processes: Sequence[Process], memory: Callable[[int], i
 
 def absent(layout: Layout) -> list[Row]:
     """The rows of a stack that does not run."""
-    beside = (*documents.PROGRAMS, "erlang")
+    beside = (*documents.PROGRAMS, "erlang", "management")
     names = [name for name in layout.ports if not (layout.combined and name == "controller-1") and name not in beside]
     return [Row(name, "STOPPED", "-", "-", str(layout.ports[name]), _url(layout, name)) for name in names]
 

@@ -64,7 +64,7 @@ def _configure(layout: Layout, jars: Path) -> None:
     for name in properties.nodes(layout):
         write(layout.state / f"kafka/{name}.properties", properties.text(properties.node(layout, name)))
     write(layout.state / "rabbitmq/rabbitmq.conf", documents.rabbitmq_conf(layout))
-    write(layout.state / "rabbitmq/enabled_plugins", "[].\n")
+    write(layout.state / "rabbitmq/enabled_plugins", documents.PLUGINS)
     connect = properties.connect(layout, jars / "plugins")
     write(layout.state / "connect.properties", properties.text(connect))
 

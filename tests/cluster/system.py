@@ -10,6 +10,9 @@ import yaml
 from tests.cluster import build, images, kube, services
 from tests.cluster.place import CONF, ROOT, state
 
+IDLE = ("prefect-worker", "rabbitmq", "mongodb", "drain", "api")
+"""What runs only while its test does: the worker; or not at all, where nobody has its images or its Secrets."""
+
 
 def install_names() -> None:
     """CoreDNS, which the kubelet names to every pod."""
@@ -56,9 +59,10 @@ def install_headrace() -> None:
     base = os.path.relpath(ROOT / "k8s/base", state() / "headrace")
     chosen = [dict(zip(("newName", "newTag"), images.tag(name).split(":"), strict=True)) for name in images.names()]
     named = [{"name": name, **image} for name, image in zip(images.names(), chosen, strict=True)]
-    idle = [{"name": "prefect-worker", "count": 0}]  # its test starts it
-    asleep = {"target": {"kind": "CronWorkflow"}, "patch": '[{"op": "add", "path": "/spec/suspend", "value": true}]'}
-    changed = {"images": named, "replicas": idle, "patches": [asleep]}
+    idle = [{"name": name, "count": 0} for name in IDLE]
+    suspend = '[{"op": "add", "path": "/spec/suspend", "value": true}]'
+    asleep = [{"target": {"kind": kind}, "patch": suspend} for kind in ("CronWorkflow", "Job")]
+    changed = {"images": named, "replicas": idle, "patches": asleep}
     applied = _kustomization("headrace", json.dumps({"resources": [base], **changed}))
     kube.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(applied))
     kube.apply_objects(_volume(), *services.objects(services.offered()), *services.secrets())

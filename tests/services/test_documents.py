@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +16,14 @@ import psutil
 import pytest
 from pymongo import MongoClient
 
-from stack import documents
+from stack import documents, storage
+from stack.layout import Layout
+from tests import scaling
 from tests.services.copies import ROOT, Copy, eventually
 
 MESSAGES = int(os.environ.get("DRAIN_MESSAGES", "4000"))
 KILLS = int(os.environ.get("DRAIN_KILLS", "2"))
+GUEST = ("guest", "guest")
 POISON = 5  # among the messages of the test that kills
 
 
@@ -70,6 +74,14 @@ class Queue:
             return connection.channel().queue_declare(name or self.name, passive=True).method.message_count
         finally:
             connection.close()
+
+    def read(self) -> dict[str, Any]:
+        """What KEDA would read."""
+        base, nodes = storage.made_for(self.stack.state) or (0, 0)
+        return scaling.read(f"http://{Layout(self.stack.state, base, nodes).address('management')}", self.name, GUEST)
+
+    def length(self) -> int:
+        return scaling.length(self.read())
 
     def letters(self) -> list[tuple[str, str, bytes]]:
         """Id, reason and body of each dead letter; they are there no more."""
@@ -180,6 +192,29 @@ def test_a_worker_that_is_told_to_end_ends_its_batches_and_returns_the_rest(queu
     assert 0 < done["documents"] < 6000
     assert done["documents"] == queue.held()
     eventually(lambda: queue.waiting() == 6000 - done["documents"])
+
+
+def test_a_queue_under_load_asks_for_workers_also_while_all_it_has_is_being_worked_on(queue: Queue) -> None:
+    queue.run("send", "--count=35")
+    eventually(lambda: queue.length() == 35, seconds=15)
+    asked = [scaling.replicas(1, queue.length())]
+    connection = queue.broker()
+    channel: Any = connection.channel()
+    taken = [channel.basic_get(queue.name)[0].delivery_tag for _ in range(35)]
+    eventually(lambda: queue.read()["messages_unacknowledged"] == 35, seconds=15)
+    assert queue.waiting() == 0, "this is all that a reader by AMQP sees"
+    asked.append(scaling.replicas(4, queue.length()))
+    connection.close()
+
+    queue.run("send", "--count=3000", "--first=35")
+    begun = time.monotonic()
+    eventually(lambda: scaling.replicas(4, queue.length()) == 10, seconds=15)
+    seen = time.monotonic() - begun
+    drained = queue.run("drain", "--count=3000", "--batch=500")
+    eventually(lambda: scaling.replicas(10, queue.length()) == 1, seconds=15)
+
+    assert (len(taken), asked, drained["documents"]) == (35, [4, 4], 3000)
+    assert seen < 15, "with the autoscaler's own 15 s it is what a burst waits for"
 
 
 def test_a_queue_that_was_made_in_another_way_is_refused_with_what_helps(queue: Queue) -> None:
