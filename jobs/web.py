@@ -3,9 +3,10 @@
 import logging
 import signal
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Generator, MutableMapping
+from contextlib import contextmanager
 from ipaddress import ip_address
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 from jobs.errors import JobError, UsageError
@@ -75,12 +76,7 @@ def serve(
     # Imported here: it takes 0.2 s, and most commands serve nothing.
     import uvicorn  # noqa: PLC0415
 
-    careful = not authenticated and loopback(host)
-    if not (authenticated or exposed or careful):
-        raise UsageError(
-            f"{what} asks nobody who they are, and everybody who reaches {host} could use it",
-            hint="--host=127.0.0.1, or --exposed if that is meant",
-        )
+    careful = _careful(host, what=what, authenticated=authenticated, exposed=exposed)
     over = Event() if ended is None else ended
 
     class Server(uvicorn.Server):
@@ -89,24 +85,74 @@ def serve(
             super().handle_exit(sig, frame)
 
     with listen(host, port) as listener:
-        config = uvicorn.Config(
-            Guard(app, loopback_only=careful),
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=GRACE,
-        )
         # uvicorn raises the signal once more when it has ended; it is no failure to end when told.
         before = {each: signal.signal(each, _ignore) for each in (signal.SIGTERM, signal.SIGINT)}
-        shown = f"[{host}]" if ":" in host else host
-        log.info("serving %s at http://%s:%d/", what, shown, listener.getsockname()[1])
+        _tell(what, host, listener)
         try:
-            Server(config).run(sockets=[listener])
+            Server(_config(app, loopback_only=careful)).run(sockets=[listener])
         finally:
             over.set()
             for each, handler in before.items():
                 signal.signal(each, handler)
+
+
+@contextmanager
+def beside(app: App, host: str, port: int, *, what: str, exposed: bool = False) -> Generator[None, None, None]:
+    """Serve an ASGI application in a thread for as long as other work is done.
+
+    Args:
+        app: The application.
+        host: The address to listen on.
+        port: Where to listen; 0 for one that is free, which the log says.
+        what: What is served, for people: `metrics of transactions`.
+        exposed: Its user said that everybody who reaches the address may use it.
+
+    Raises:
+        UsageError: Everybody could use it, and nobody said so.
+        JobError: It cannot listen there.
+    """
+    import uvicorn  # noqa: PLC0415 - see `serve`
+
+    careful = _careful(host, what=what, authenticated=False, exposed=exposed)
+    with listen(host, port) as listener:
+        server = uvicorn.Server(_config(app, loopback_only=careful))
+        thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        _tell(what, host, listener)
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            thread.join(2 * GRACE)
+
+
+def _careful(host: str, *, what: str, authenticated: bool, exposed: bool) -> bool:
+    """Whether only this machine may ask, and by a name that means it."""
+    careful = not authenticated and loopback(host)
+    if not (authenticated or exposed or careful):
+        raise UsageError(
+            f"{what} asks nobody who they are, and everybody who reaches {host} could use it",
+            hint="--host=127.0.0.1, or --exposed if that is meant",
+        )
+    return careful
+
+
+def _config(app: App, *, loopback_only: bool) -> Any:
+    import uvicorn  # noqa: PLC0415 - see `serve`
+
+    return uvicorn.Config(
+        Guard(app, loopback_only=loopback_only),
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+
+
+def _tell(what: str, host: str, listener: socket.socket) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    log.info("serving %s at http://%s:%d/", what, shown, listener.getsockname()[1])
 
 
 def listen(host: str, port: int) -> socket.socket:

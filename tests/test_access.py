@@ -25,7 +25,8 @@ def test_every_job_that_needs_kafka_has_a_role() -> None:
 def test_no_job_may_touch_all_topics_but_to_look() -> None:
     stars = {(name, right.operation) for name, role in ROLES.items() for right in role if right.name == "*"}
     assert {operation for _, operation in stars} <= {"DESCRIBE", "DESCRIBE_CONFIGS"}
-    assert not [right for role in ROLES.values() for right in role if right.pattern == "PREFIXED"]
+    prefixed = {(right.kind, right.name) for role in ROLES.values() for right in role if right.pattern == "PREFIXED"}
+    assert prefixed == {("transactional_id", "headrace-stream-{topic}/")}
 
 
 def test_who_runs_a_job_may_do_what_it_does_to_these_topics() -> None:

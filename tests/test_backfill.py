@@ -98,9 +98,10 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_asked(asked: Asked, 
 
 
 def test_the_topic_is_that_of_the_datasets_own_pipeline() -> None:
-    assert {each: planning.default_topic(each) for each in ("messages", "vehicles")} == {
+    assert {each: planning.default_topic(each) for each in ("messages", "vehicles", "transactions")} == {
         "messages": "messages",
         "vehicles": "vehicles-events",
+        "transactions": "transactions",
     }
 
 

@@ -1,4 +1,4 @@
-"""What is written by hand for Kubernetes: it is what the API takes, it is safe, and it fits the jobs."""
+"""What Kubernetes is given beside the workflows: it is what the API takes, it is safe, and it fits the jobs."""
 
 import json
 import re
@@ -19,7 +19,8 @@ from jobs.rabbit.draining import GRACE
 from tests import scaling
 
 K8S = Path(__file__).parents[1] / "k8s"
-BASE, DOCUMENTS = K8S / "base", K8S / "base/documents"
+BASE = K8S / "base"
+PIPELINES = (BASE / "documents", BASE / "transactions")
 OPERATORS = sorted(path.parent for path in K8S.glob("operators/*/kustomization.yaml"))
 KUBERNETES, KEDA = "k8s.io/kubernetes@v1.34.4", "github.com/kedacore/keda/v2@v2.21.0"
 SERVERS = ("Deployment", "StatefulSet")
@@ -32,7 +33,7 @@ def kustomization(folder: Path) -> Object:
 
 
 def objects(folder: Path) -> Iterator[tuple[Path, Object]]:
-    """What people wrote: not the workflows, which are generated."""
+    """All but the workflows."""
     for name in kustomization(folder)["resources"]:
         if not name.startswith("workflows/"):
             yield from ((folder / name, each) for each in yaml.safe_load_all((folder / name).read_text()))
@@ -133,7 +134,7 @@ def test_a_container_is_bounded_and_who_listens_is_looked_after(made: Object) ->
 
 @pytest.mark.parametrize(
     "made",
-    [each for path, each in ALL if path.parent == DOCUMENTS and each["kind"] in SERVERS],
+    [each for path, each in ALL if path.parent in PIPELINES and each["kind"] in SERVERS],
     ids=lambda made: made["metadata"]["name"],
 )
 def test_a_drained_node_takes_one_replica_at_most(made: Object) -> None:

@@ -5,16 +5,23 @@ import json
 from itertools import pairwise
 from math import nan
 from pathlib import Path
+from time import monotonic
+from types import SimpleNamespace
+from typing import Any
 from xml.etree import ElementTree
 from zlib import crc32
 
 import pytest
+from prometheus_client import generate_latest
 
 from jobs.datasets import events
 from jobs.datasets.events import vehicles
 from jobs.errors import UsageError
+from jobs.probes import HANGS
+from jobs.replay import left
 from jobs.replay.pacing import LARGEST, MOST, Lateness, Pace, Seen, schedule, wanted
 from jobs.replay.plot import checked, drawn
+from jobs.replay.serving import STANDS, Watch
 from jobs.replay.sources import Generated, lines
 
 
@@ -52,6 +59,36 @@ def test_a_schedule_keeps_its_rate_and_is_the_same_for_the_same_seed(prob: float
     if prob:
         assert slots != [*schedule(pace, 4, 20_000)]
         assert max(size for _, size in slots) > 1
+
+
+@pytest.mark.parametrize("prob", [0, 0.01])
+def test_a_schedule_goes_on_where_it_is_told_to(prob: float) -> None:
+    whole = [at for at, size in schedule(Pace(1000, prob), 3, 5000) for _ in range(size)]
+    later = [at for at, size in schedule(Pace(1000, prob), 3, 5000, 1234) for _ in range(size)]
+
+    assert later == whole[1234:]
+
+
+@pytest.mark.parametrize("done", [{}, {0: 70, 1: 64, 2: 81}, {0: 70}, {0: 120, 1: 130, 2: 140}])
+def test_what_is_left_is_what_would_be_sent(done: dict[int, int]) -> None:
+    source = Generated(events.named("vehicles"), 7, 100)
+
+    assert left(source, 3, done) == sum(1 for _ in source.records(3, done))
+
+
+def test_a_producer_is_ready_while_brokers_answer_and_alive_while_its_loop_turns() -> None:
+    outbox: Any = SimpleNamespace(topic="t", acked=5, failed=0, waiting=9, turned=monotonic())
+    watch = Watch(outbox, Lateness())
+    assert (watch.alive, watch.ready) == (True, True)
+    watch.since -= 2 * STANDS
+    assert (watch.alive, watch.ready) == (True, False)
+    outbox.acked = 6
+    assert watch.ready
+    outbox.turned -= 2 * HANGS
+    assert not watch.alive
+    said = generate_latest(watch.registry).decode()
+    assert 'headrace_replay_records_total{outcome="acked",topic="t"} 6.0' in said
+    assert 'headrace_replay_late_seconds{quantile="0.99",topic="t"} 0.0' in said
 
 
 def test_a_smaller_power_makes_larger_bursts() -> None:

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from jobs import web
+from jobs import probes, web
 from jobs.errors import JobError, UsageError
-from tests.services.copies import ROOT
+from jobs.stream.serving import Watch
+from tests.services.copies import ROOT, free_port
 
 SERVER = """
 import asyncio, sys
@@ -96,3 +97,16 @@ def test_a_port_that_is_taken_is_an_error_with_a_hint() -> None:
     assert error.value.hint.startswith("--port=")
     with pytest.raises(UsageError, match="there is no port 70000"):
         web.listen("127.0.0.1", 70000)
+
+
+def test_a_job_is_asked_while_it_works_and_no_longer() -> None:
+    watch = Watch("t")
+    with web.beside(probes.app(watch), "127.0.0.1", port := free_port(), what="a test"):
+        ask = lambda path: httpx.get(f"http://127.0.0.1:{port}{path}")  # noqa: E731
+        assert [ask(path).status_code for path in ("/healthz", "/readyz", "/metrics")] == [200, 503, 200]
+        watch.ready, watch.turned = True, watch.turned - 2 * probes.HANGS
+        assert [ask(path).status_code for path in ("/healthz", "/readyz")] == [503, 200]
+    with pytest.raises(httpx.ConnectError):
+        ask("/healthz")
+    with pytest.raises(UsageError, match="asks nobody"), web.beside(None, "0.0.0.0", 0, what="a test"):  # type: ignore[arg-type]  # noqa: S104
+        pass

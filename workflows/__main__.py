@@ -5,12 +5,22 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+import yaml
 from hera.workflows import CronWorkflow, WorkflowTemplate
 
 import workflows
 from workflows.step import declared_files
 
-MANIFESTS = Path(__file__).parents[1] / "k8s/base/workflows"
+BASE = Path(__file__).parents[1] / "k8s/base"
+MANIFESTS = BASE / "workflows"
+
+
+class Plain(yaml.SafeDumper):
+    """Says what occurs twice twice, as people write it."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
+        """Nothing is an alias."""
+        return True
 
 
 def templates() -> dict[str, WorkflowTemplate]:
@@ -26,6 +36,15 @@ def rendered() -> dict[str, str]:
         if isinstance(cron := getattr(module, "schedule", None), CronWorkflow):
             manifests[f"{cron.name}-cron.yaml"] = cron.to_yaml()
     return manifests
+
+
+def services() -> dict[str, str]:
+    """The manifests of what goes on beside the workflows of a pipeline, by their path below k8s/base."""
+    return {
+        f"{module.__name__.rpartition('.')[2]}/{name}.yaml": yaml.dump_all(manifests, Dumper=Plain, sort_keys=False)
+        for module in _modules()
+        for name, manifests in getattr(module, "services", {}).items()
+    }
 
 
 def declared() -> dict[str, list[str]]:
@@ -45,3 +64,6 @@ if __name__ == "__main__":
     MANIFESTS.mkdir(parents=True, exist_ok=True)
     for name, manifest in rendered().items():
         (MANIFESTS / name).write_text(manifest)
+    for path, manifest in services().items():
+        (BASE / path).parent.mkdir(exist_ok=True)
+        (BASE / path).write_text(manifest)

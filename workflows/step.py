@@ -32,6 +32,21 @@ POD = {  # what a Spark driver must know of its own pod
     "SPARK_NAMESPACE": "metadata.namespace",
 }
 
+POD_SECURITY = argo.PodSecurityContext(
+    run_as_non_root=True,
+    run_as_user=10001,
+    run_as_group=10001,
+    fs_group=10001,
+    seccomp_profile=argo.SeccompProfile(type="RuntimeDefault"),
+)
+SECURITY = argo.SecurityContext(
+    run_as_non_root=True,
+    read_only_root_filesystem=True,
+    allow_privilege_escalation=False,
+    capabilities=argo.Capabilities(drop=["ALL"]),
+)
+"""What the restricted Pod Security Standard asks of every container."""
+
 
 def step(job: Job[..., Any], name: str = "", **arguments: str | float) -> Task:
     """Run `job` at this place of the DAG.
@@ -74,13 +89,7 @@ def pipeline(name: str, arguments: list[Parameter]) -> WorkflowTemplate:
         pod_gc=argo.PodGC(strategy="OnPodSuccess", delete_delay_duration="60s"),
         ttl_strategy=argo.TTLStrategy(seconds_after_success=DAY, seconds_after_failure=7 * DAY),
         active_deadline_seconds=6 * 60 * 60,
-        security_context=argo.PodSecurityContext(
-            run_as_non_root=True,
-            run_as_user=10001,
-            run_as_group=10001,
-            fs_group=10001,
-            seccomp_profile=argo.SeccompProfile(type="RuntimeDefault"),
-        ),
+        security_context=POD_SECURITY,
         volumes=[
             argo.Volume(name="tmp", empty_dir=argo.EmptyDirVolumeSource(size_limit=argo.Quantity("1Gi"))),
             argo.Volume(name="lake", persistent_volume_claim=argo.PersistentVolumeClaimVolumeSource(claim_name="lake")),
@@ -129,7 +138,7 @@ def container(job: Job[..., Any], **options: str) -> Container:
         name=job.name,
         image=job.image,
         command=job.command,
-        args=[f"{flag(name)}={value}" for name, value in options.items()],
+        args=args(**options),
         service_account_name="spark" if driver else None,
         automount_service_account_token=True if driver else None,
         env=[
@@ -140,18 +149,18 @@ def container(job: Job[..., Any], **options: str) -> Container:
         resources=Resources(cpu_request=job.cpu, memory_request=job.memory, memory_limit=job.memory),
         active_deadline_seconds=job.minutes * 60,
         retry_strategy=retry(job.retries),
-        security_context=argo.SecurityContext(
-            run_as_non_root=True,
-            read_only_root_filesystem=True,
-            allow_privilege_escalation=False,
-            capabilities=argo.Capabilities(drop=["ALL"]),
-        ),
+        security_context=SECURITY,
         volume_mounts=[
             argo.VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108
             argo.VolumeMount(name="declared", mount_path="/etc/headrace", read_only=True),
             *(argo.VolumeMount(name="lake", mount_path="/lake") for need in job.needs if need == "lake"),
         ],
     )
+
+
+def args(**options: object) -> list[str]:
+    """Options as the command line reads them."""
+    return [f"{flag(name)}={value}" for name, value in options.items()]
 
 
 def retry(limit: int) -> RetryStrategy:

@@ -52,4 +52,9 @@ def report(pipeline: datasets.Name, *, topic: str = "", file: Path = Path("repor
     return Written(str(file), len(html.encode()), found.counts, found.behind, len(found.runs))
 
 
-TOPICS: dict[datasets.Name, str] = {"messages": "messages", "vehicles": "vehicles-events", "connections": "demo"}
+TOPICS: dict[datasets.Name, str] = {
+    "messages": "messages",
+    "vehicles": "vehicles-events",
+    "connections": "demo",
+    "transactions": "transactions",
+}

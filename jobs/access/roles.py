@@ -73,6 +73,16 @@ ROLES: dict[str, tuple[Right, ...]] = {
         Right("transactional_id", "headrace-redrive-{topic}.dlq", "WRITE"),
         GROUP,
     ),
+    "stream consume": (
+        *topic("{topic}", "READ"),
+        *topic("{topic}.totals", "WRITE"),
+        *BURY,
+        Right("group", "headrace-stream-{topic}", "READ"),
+        # Each member has an id of its own; no topic's name has a stroke, so none begins like another's.
+        Right("transactional_id", "headrace-stream-{topic}/", "WRITE", "PREFIXED"),
+        GROUP,
+    ),
+    "stream totals": (*topic("{topic}.totals", "READ"), GROUP),
     "replay send": (*topic("{topic}", "READ", "WRITE"), GROUP),  # it reads the end, to go on from there
     "sqs export": (
         *topic("{topic}", "READ"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast
 if TYPE_CHECKING:  # generators of events live here too, and run where there is no Spark
     from pyspark.sql import DataFrame
 
-Name = Literal["messages", "vehicles", "connections"]
+Name = Literal["messages", "vehicles", "connections", "transactions"]
 
 
 class Dataset(Protocol):

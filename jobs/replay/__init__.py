@@ -1,14 +1,17 @@
 """Events sent to a topic: made by a generator, from a file, or from another topic."""
 
 import logging
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
+from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 
 from confluent_kafka import Message
 
-from jobs import datasets, kafka, settings, windows
+from jobs import datasets, kafka, settings, web, windows
 from jobs.datasets import events
 from jobs.errors import JobError, UsageError
 from jobs.job import job
@@ -16,7 +19,7 @@ from jobs.replay import plot as plots
 from jobs.replay import sending, tail
 from jobs.replay.copying import Copy, read, times
 from jobs.replay.outbox import Outbox
-from jobs.replay.pacing import Pace, schedule
+from jobs.replay.pacing import Lateness, Pace, schedule
 from jobs.replay.sources import Generated, Source, lines
 from jobs.windows import Window
 
@@ -24,6 +27,8 @@ log = logging.getLogger(__name__)
 COUNT = 100_000
 PERCENTILES = {"late_p50_ms": 0.5, "late_p99_ms": 0.99, "late_p999_ms": 0.999, "late_max_ms": 1}
 R = TypeVar("R")
+Beside = Callable[[Outbox, Lateness], AbstractContextManager[None]]
+"""What goes on while a sending does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +88,9 @@ def send(
     key: str = "",
     topic: str = "",
     plot: str = "",
+    host: str = "127.0.0.1",
+    port: int = -1,
+    exposed: bool = False,
 ) -> Sent:
     """Send events to a topic at a steady or a bursting rate; those that are there already are not sent again.
 
@@ -103,6 +111,10 @@ def send(
             those of others are JSON objects.
         topic: Where to; by default what KAFKA_TOPIC or TOPIC says, or else the dataset's own topic.
         plot: Draw the rate that was asked for and the one that was acknowledged into this file, as SVG.
+        host: The address to listen on; 0.0.0.0 in a pod, with `exposed`.
+        port: Where to answer while sending: /healthz, /readyz, and /metrics for Prometheus; 0 is a free port, -1 is
+            nowhere.
+        exposed: Listen where others than this machine reach it, though it asks nobody who they are.
     """
     said = settings.load(settings.Replay)
     pace = Pace(
@@ -118,23 +130,27 @@ def send(
         source = lines(Path(file), key, count, dataset)
     else:
         source = Generated(events.named(dataset), seed, COUNT if count == -1 else count)
-    return _send(source, topic, pace, seed, plots.checked(plot))
+    beside = partial(_beside, host=host, port=port, exposed=exposed)
+    return _send(source, topic, pace, seed, plot=plots.checked(plot), beside=beside)
 
 
-def _send(source: Source, topic: str, pace: Pace, seed: int, plot: Path | None) -> Sent:
+def _send(source: Source, topic: str, pace: Pace, seed: int, *, plot: Path | None, beside: Beside) -> Sent:
     partitions = len(kafka.watermarks(topic))
     done = _done(source, topic, partitions)
-    todo = sum(1 for _ in source.records(partitions, done)) if done else source.count
+    todo = left(source, partitions, done)
     before = source.count - todo
     if before:
         log.info("%s has %d of %d events already", topic, before, source.count)
     outbox = Outbox(topic, linger=5 if pace.rate else 50)
-    ended = sending.send(
-        outbox,
-        (record for _, record in source.records(partitions, done)),
-        todo,
-        schedule(pace, seed, source.count, before) if pace.rate else None,
-    )
+    ended = sending.Ended()
+    with beside(outbox, ended.late):
+        sending.send(
+            outbox,
+            (record for _, record in source.records(partitions, done)),
+            todo,
+            schedule(pace, seed, source.count, before) if pace.rate else None,
+            ended,
+        )
     if plot:
         wanted = schedule(pace, seed, source.count, before) if pace.rate else None
         plot.write_text(plots.drawn(topic, ended.seen, wanted))
@@ -143,6 +159,24 @@ def _send(source: Source, topic: str, pace: Pace, seed: int, plot: Path | None) 
         ended,
         Sent(topic=topic, count=source.count, before=before, target_rate=pace.rate, **_figures(outbox, ended)),
     )
+
+
+def left(source: Source, partitions: int, done: Mapping[int, int]) -> int:
+    """How many events are still to be sent: all after the last that is there, and of those before it what lacks."""
+    last = max(done.values(), default=-1)
+    lacks = takewhile(lambda each: each[0] <= last, source.records(partitions, done)) if done else ()
+    return max(0, source.count - last - 1) + sum(1 for _ in lacks)
+
+
+def _beside(outbox: Outbox, late: Lateness, *, host: str, port: int, exposed: bool) -> AbstractContextManager[None]:
+    """Answers about the sending, if anybody is to ask."""
+    if port < 0:
+        return nullcontext()
+    from jobs import probes  # noqa: PLC0415 - Starlette takes 0.2 s
+    from jobs.replay.serving import Watch  # noqa: PLC0415
+
+    app = probes.app(Watch(outbox, late))
+    return web.beside(app, host, port, what=f"metrics of {outbox.topic}", exposed=exposed)
 
 
 def _done(source: Source, topic: str, partitions: int) -> dict[int, int]:

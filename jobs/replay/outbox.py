@@ -4,6 +4,7 @@
 
 import logging
 import threading
+import time
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -33,6 +34,8 @@ class Outbox:
     Args:
         topic: Where they go.
         linger: How long a record may wait for others, in milliseconds.
+
+    `turned` is when its user's loop last came round, by the monotonic clock.
     """
 
     def __init__(self, topic: str, linger: float) -> None:
@@ -41,6 +44,7 @@ class Outbox:
         self.stop = threading.Event()
         self.produced = self.failed = 0
         self.error = ""
+        self.turned = time.monotonic()
 
     @property
     def waiting(self) -> int:
@@ -59,7 +63,7 @@ class Outbox:
             records: What `Producer.produce` takes of each, by name: value, key, partition, headers, timestamp.
         """
         while self.waiting > ROOM and not self.failed and not self.stop.is_set():
-            self.client.poll(0.05)
+            self._poll(0.05)
         if self.stop.is_set():
             return
         self.produced += len(records)
@@ -71,7 +75,7 @@ class Outbox:
 
     def serve(self) -> None:
         """Hear what the producer has to tell, without waiting for it."""
-        self.client.poll(0)
+        self._poll(0)
 
     def close(self, grace: float) -> None:
         """Wait until the fate of every record is known; once it is stopped, what has none after `grace` has failed.
@@ -81,9 +85,14 @@ class Outbox:
         """
         while len(self.client) and not self.stop.is_set():
             self.client.flush(0.2)
+            self.turned = time.monotonic()
         if self.client.flush(grace):
             self.client.purge()
             self.client.flush()
+
+    def _poll(self, seconds: float) -> None:
+        self.turned = time.monotonic()
+        self.client.poll(seconds)
 
     def _batch(self, records: list[dict[str, Any]]) -> None:
         while records:
@@ -94,14 +103,14 @@ class Outbox:
                 if error.name() != "_QUEUE_FULL":
                     self._fail(error)
             if records:
-                self.client.poll(0.05)
+                self._poll(0.05)
 
     def _one(self, record: dict[str, Any]) -> None:
         while True:
             try:
                 return self.client.produce(self.topic, **record, on_delivery=self._delivered)
             except BufferError:
-                self.client.poll(0.05)
+                self._poll(0.05)
             except KafkaException as error:
                 return self._fail(kafka.reason(error))
 

@@ -65,7 +65,7 @@ def schedule(pace: Pace, seed: int, count: int, first: int = 0) -> Iterator[Slot
     """
     random = Random(seed)  # noqa: S311 - nothing secret is drawn
     largest = max(1, int(pace.rate * LARGEST))
-    done = 0
+    done = 0 if pace.burst_prob else first  # without bursts one need not draw those before
     while done < count:
         size = 1
         if pace.burst_prob and random.random() < pace.burst_prob:

@@ -64,7 +64,13 @@ class Ended:
     seen: Seen = field(default_factory=Seen)
 
 
-def send(outbox: Outbox, records: Iterator[dict[str, Any]], total: int, times: Iterator[Slot] | None) -> Ended:
+def send(
+    outbox: Outbox,
+    records: Iterator[dict[str, Any]],
+    total: int,
+    times: Iterator[Slot] | None,
+    ended: Ended | None = None,
+) -> Ended:
     """Hand over every record, when it is due, and wait for its fate.
 
     Args:
@@ -72,10 +78,12 @@ def send(outbox: Outbox, records: Iterator[dict[str, Any]], total: int, times: I
         records: In order.
         total: How many there are, for the progress.
         times: When they are due; None is as fast as possible.
+        ended: What is filled in and returned, for those who look at it meanwhile.
     """
+    ended = ended or Ended()
     # Before the clock starts: a generator may have to think for a while before its first event.
     made = deque(islice(records, AHEAD))
-    ended, begun, stop = Ended(), time.monotonic(), outbox.stop
+    begun, stop = time.monotonic(), outbox.stop
     with stopping(stop), watching(outbox, ended.seen), telling(outbox, total), undisturbed():
         if times is None:
             records = chain(made, records)

@@ -1,7 +1,6 @@
 """These tests need the cluster: they run when they are asked for, or when it costs little because it is built."""
 
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from tests.cluster import build, kube, node, services
 from tests.cluster.__main__ import down, up
 from tests.cluster.kube import apply_objects
 from tests.cluster.place import foreign
-from tests.services.copies import Copy
+from tests.services.copies import Copy, free_port
 
 HERE = Path(__file__).parent
 
@@ -104,9 +103,3 @@ def another_node(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pa
     monkeypatch.setenv("HEADRACE_CLUSTER_PORT", str(free_port()))
     yield tmp_path / "cluster"
     node.end()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -10,7 +10,7 @@ import yaml
 from tests.cluster import build, images, kube, services
 from tests.cluster.place import CONF, ROOT, state
 
-IDLE = ("prefect-worker", "rabbitmq", "mongodb", "drain", "api")
+IDLE = ("prefect-worker", "rabbitmq", "mongodb", "drain", "api", "transactions-producer", "transactions-consumer")
 """What runs only while its test does: the worker; or not at all, where nobody has its images or its Secrets."""
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from stack import jars, java
 from tests.cluster import images, pods
-from tests.cluster.conftest import Offer, free_port
+from tests.cluster.conftest import Offer
+from tests.services.copies import free_port
 
 ASK = "import sys, urllib.request as web; print(web.urlopen(sys.argv[1], timeout=20).read().decode(), end='')"
 

@@ -1,6 +1,7 @@
 """Copies of the stack, driven as a person drives them: by make."""
 
 import os
+import socket
 import subprocess
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -70,6 +71,12 @@ def eventually(found: Callable[[], T], *, seconds: float = 30) -> T:
         assert monotonic() < until, f"{found} was not true in {seconds} s"
         sleep(0.05)
     return answer
+
+
+def free_port() -> int:
+    """A port of the loopback on which nobody listens now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
 
 
 def _clean(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,85 @@
+"""A job that goes on for long, as a Deployment: it is asked how it is, and few of its pods may be away at once."""
+
+import inspect
+from typing import Any
+
+from jobs.job import Job
+from workflows.step import POD_SECURITY, SECURITY, args
+
+PORT = 9467
+Manifest = dict[str, Any]
+
+
+def service(
+    job: Job[..., Any], name: str, *, config: str, replicas: int, alone: bool = False, **options: Any
+) -> list[Manifest]:
+    """The Deployment of a job, and its PodDisruptionBudget.
+
+    Its environment is the ConfigMap, then the Secrets of the services that the job needs, then, where there is one, the
+    Secret that bears its own name: the user that may do no more than this job does. What comes later counts.
+
+    Args:
+        job: It must have the options `host`, `port` and `exposed`, and answer at /healthz, /readyz and /metrics.
+        name: Its pods' name.
+        config: The ConfigMap of its settings.
+        replicas: How many pods.
+        alone: A new pod is started only after the old one is gone.
+        options: The job's.
+
+    Raises:
+        TypeError: The job has no option of that name.
+    """
+    given = {**options, "host": "0.0.0.0", "port": PORT, "exposed": True}  # noqa: S104 - a pod's probes come from outside
+    inspect.signature(job.run).bind_partial(**given)
+    labels = {"app": name}
+    container = {
+        "name": "job",
+        "image": job.image,
+        "command": job.command,
+        "args": args(**given),
+        "envFrom": [
+            {"configMapRef": {"name": config}},
+            *({"secretRef": {"name": need}} for need in job.needs),
+            {"secretRef": {"name": name, "optional": True}},
+        ],
+        "ports": [{"name": "metrics", "containerPort": PORT}],
+        "startupProbe": _probe("/healthz", every=5, failures=60),
+        "livenessProbe": _probe("/healthz", every=20, failures=3),
+        "readinessProbe": _probe("/readyz", every=5, failures=2),
+        "resources": {"requests": {"cpu": job.cpu, "memory": job.memory}, "limits": {"memory": job.memory}},
+        "securityContext": SECURITY.model_dump(by_alias=True, exclude_none=True),
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
+    }
+    pod = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 60,
+        "securityContext": POD_SECURITY.model_dump(by_alias=True, exclude_none=True),
+        "containers": [container],
+        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}],
+    }
+    scraped = {"prometheus.io/scrape": "true", "prometheus.io/port": str(PORT)}
+    deployment = {
+        "replicas": replicas,
+        "strategy": {"type": "Recreate" if alone else "RollingUpdate"},
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels, "annotations": scraped}, "spec": pod},
+    }
+    budget = {"maxUnavailable": 1, "selector": {"matchLabels": labels}}
+    return [
+        _manifest("apps/v1", "Deployment", name, labels, spec=deployment),
+        _manifest("policy/v1", "PodDisruptionBudget", name, labels, spec=budget),
+    ]
+
+
+def config(name: str, **values: str) -> list[Manifest]:
+    """The ConfigMap of settings that are no secret."""
+    return [_manifest("v1", "ConfigMap", name, {"app": name}, data=values)]
+
+
+def _manifest(api: str, kind: str, name: str, labels: dict[str, str], **rest: Manifest) -> Manifest:
+    return {"apiVersion": api, "kind": kind, "metadata": {"name": name, "labels": labels}, **rest}
+
+
+def _probe(path: str, *, every: int, failures: int) -> Manifest:
+    return {"httpGet": {"path": path, "port": "metrics"}, "periodSeconds": every, "failureThreshold": failures}
