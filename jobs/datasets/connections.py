@@ -19,16 +19,17 @@ def parse(bronze: DataFrame) -> DataFrame:
     missing = len(FEATURES) + AFTER - 1 - F.length(text) + F.length(F.replace(text, F.lit(","), F.lit("")))
     options = {"columnNameOfCorruptRecord": "_malformed"}
     # A line without label has them empty; one with fewer or more fields is not read: at thousands Spark gives up.
-    line = F.when(missing.between(0, AFTER), F.concat(text, F.repeat(F.lit(","), missing)))
+    line = F.when(F.col("missing").between(0, AFTER), F.concat(text, F.repeat(F.lit(","), F.col("missing"))))
     fields = F.from_csv(line, f"{SCHEMA}, label string, _difficulty string, _malformed string", options)
     # A condition on a column is moved below the projection that makes it, where it would read the line anew for each
     # feature that it names, and be too long to be compiled; nothing is moved below an explode.
-    read = bronze.select("*", F.explode(F.array(fields)).alias("line"))
+    counted = bronze.select("*", F.explode(F.array(missing)).alias("missing"))
+    read = counted.select("*", F.explode(F.array(fields)).alias("line"))
     line = F.col("line")
     malformed = (
         F.when(F.col("value").isNull(), "no value")
         .when(~F.is_valid_utf8(text), "not UTF-8")
-        .when(~missing.between(0, AFTER), "not 41 to 43 fields")
+        .when(~F.col("missing").between(0, AFTER), "not 41 to 43 fields")
         .when(line.isNull() | line._malformed.isNotNull(), "not the fields of NSL-KDD")
     )
     typed = read.select(

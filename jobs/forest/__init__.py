@@ -150,8 +150,10 @@ def status(*, max_age: str = "7d") -> Status:
     if known is None:
         return Status()
     judged = CARD.validate_json(known.card).held_back
-    days = round(known.days, 3)
-    return Status(known.version, days, days >= oldest, judged.macro_f1, judged.accuracy, judged.binary_accuracy)
+    days = known.days
+    return Status(
+        known.version, round(days, 3), days >= oldest, judged.macro_f1, judged.accuracy, judged.binary_accuracy
+    )
 
 
 @dataclass(frozen=True)
@@ -225,7 +227,7 @@ def score(
     version: int = 0,
     trigger: str = "1s",
     idle: int = 0,
-    max_offsets: int = 50_000,
+    max_offsets: int = 200_000,
     start: Literal["earliest", "latest"] = "earliest",
 ) -> Scored:
     """Score a topic as it comes: each record once into a table, and each attack once onto the topic of alerts.
@@ -243,7 +245,9 @@ def score(
     """
     every = times.seconds(trigger)
     if every <= 0 or idle < 0 or max_offsets < 1:
-        raise UsageError("--trigger, --idle and --max-offsets are not below 0", hint="headrace forest score --help")
+        raise UsageError(
+            "--trigger and --max-offsets are above 0, --idle not below", hint="headrace forest score --help"
+        )
     spark = session("forest-score", own=True)
     model = store.model(spark, version)
     scorer = Scorer(spark, topic, alerts, model)

@@ -6,6 +6,8 @@ So the table itself says where to go on, and a second scorer, or one that comes 
 # pyspark types its rows as unknown:
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+from typing import Any
+
 from pyspark.sql import DataFrame, SparkSession
 
 from jobs import entries, lake, redone
@@ -26,6 +28,8 @@ COLUMNS = (
     "model",
 )
 
+LARGE = 50_000  # rows
+
 
 class Scored:
     """The table of one topic.
@@ -36,6 +40,7 @@ class Scored:
     """
 
     def __init__(self, spark: SparkSession, topic: str) -> None:
+        self.spark = spark
         self.table = lake.Table(spark, f"scored/{topic}")
 
     def newest(self) -> Entry | None:
@@ -43,11 +48,11 @@ class Scored:
         found = entries.entries(self.table.history(lake.NEWEST)) or self.table.ledger()
         return found[-1] if found else None
 
-    def append(self, rows: DataFrame, entry: Entry) -> bool:
+    def append(self, rows: Any, entry: Entry) -> bool:
         """Add rows and their entry at once; says whether they were: not if another scorer wrote that number first.
 
         Args:
-            rows: With `COLUMNS`.
+            rows: An Arrow table with `COLUMNS`.
             entry: The next one.
         """
         options = {
@@ -55,7 +60,8 @@ class Scored:
             "txnVersion": entry.sequence,
             "userMetadata": entries.dump(entry),
         }
-        one = rows.select(*COLUMNS).coalesce(1)  # a file a micro-batch: there are many
+        files = 1 + rows.num_rows // LARGE  # there are many micro-batches; a large one keeps all cores busy
+        one = self.spark.createDataFrame(rows.select([*COLUMNS])).coalesce(files)
         try:
             one.write.format("delta").options(**options).mode("append").save(self.table.uri)
         except lake.REFUSED as error:

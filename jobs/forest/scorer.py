@@ -10,12 +10,15 @@ micro-batch that was written but not told, as its scorer was killed in between, 
 import json
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Literal
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812
 
 from jobs import bronze, kafka, redone, windows
 from jobs.entries import Entry
@@ -29,6 +32,7 @@ from jobs.replay.pacing import Lateness
 from jobs.windows import Window
 
 log = logging.getLogger(__name__)
+STAMP = pa.timestamp("us", "UTC")
 
 
 @dataclass
@@ -102,7 +106,8 @@ class Scorer:
                 log.warning("%s: %d offsets of partition %d expired", self.topic, first - places[each], each)
                 places[each] = first
         if self.sent.keys() != places.keys():  # so that the next one begins at the same places, whatever is killed
-            self.alerts.tell([], places)
+            self.alerts.offer([])
+            self.alerts.commit(places)
             self.sent = dict(places)
         return places
 
@@ -115,27 +120,25 @@ class Scorer:
         Raises:
             JobError: Another scorer took over, or the brokers don't take what is told.
         """
-        now = {"scored": F.lit(datetime.now(UTC)), "model": F.lit(self.model.version).cast("bigint")}
-        rows.persist()
-        try:
-            kept = rows.withColumns(now)
-            while True:
-                seen = scoring.told(kept).toArrow()
-                if not seen.num_rows:
-                    return
-                entry, again = self._entry(seen)
-                if not again:
-                    if self.table.append(kept.where("reason IS NULL"), entry):
-                        break
-                    self._settle(kafka.watermarks(self.topic))  # another scorer wrote that number first
-                done = [Window(self.topic, each, 0, end) for each, end in self.position.items()]
-                kept = kept.where(f"NOT {redone.inside(done)}")
-            self.newest = entry
-            self._tell(seen, kept, entry)
-            self.tally.scored += seen.num_rows - entry.counts["dead"]
-            self.tally.batches += 1
-        finally:
-            rows.unpersist()
+        while True:
+            # One pass, and no cache: for Spark to keep the rows costs more than to hand them over.
+            told = scoring.told(rows).toArrow()
+            if not told.num_rows:
+                return
+            seen = _constant(
+                _constant(told, "scored", pa.scalar(datetime.now(UTC), STAMP)), "model", self.model.version
+            )
+            entry, again = self._entry(seen)
+            if not again:
+                if self._keep(seen, rows, entry):
+                    break
+                self._settle(kafka.watermarks(self.topic))  # another scorer wrote that number first
+            done = [Window(self.topic, each, 0, end) for each, end in self.position.items()]
+            rows = rows.where(f"NOT {redone.inside(done)}")
+        self.newest = entry
+        self._out(seen, entry)
+        self.tally.scored += seen.num_rows - entry.counts["dead"]
+        self.tally.batches += 1
 
     def close(self) -> None:
         """Leave the cluster."""
@@ -156,15 +159,29 @@ class Scorer:
         )
         return entry, any(each["offset_min"] < self.position.get(each["partition"], 0) for each in found)
 
-    def _tell(self, seen: Any, rows: DataFrame, entry: Entry) -> None:
-        """Send the alerts and dead letters of scored rows, and how far they go."""
+    def _keep(self, seen: Any, rows: DataFrame, entry: Entry) -> bool:
+        """Put rows into the table, and meanwhile offer what they come to; says whether they are in the table."""
+        with ThreadPoolExecutor(1) as meanwhile:
+            offered = meanwhile.submit(self._offer, seen, rows, entry)
+            kept = self.table.append(seen.filter(~pc.field("dead")), entry)
+            offered.result()
+        if not kept:
+            self.alerts.withdraw()
+        return kept
+
+    def _offer(self, seen: Any, rows: DataFrame, entry: Entry) -> None:
+        """Send the alerts and dead letters of scored rows; nobody sees them yet."""
         attacks = seen.filter(seen["alert"].is_valid())
         letters = self.outlet.letters(rows, entry) if entry.counts["dead"] else ()
-        self.alerts.tell((*self.outlet.alerts(attacks, self.sent), *letters), self.position)
+        self.alerts.offer(chain(self.outlet.alerts(attacks, self.sent), letters))
+
+    def _out(self, seen: Any, entry: Entry) -> None:
+        """Show what was offered, and say how far it goes."""
+        self.alerts.commit(self.position)
         now = time.time()
         self.sent = self.position
-        produced = attacks["produced"].value_counts().to_pylist()
-        self.tally.late.add(((each["values"] / 1000, each["counts"]) for each in produced), now)
+        attacks = seen.filter(seen["alert"].is_valid())
+        self.tally.late.add(((each["values"] / 1000, each["counts"]) for each in _millis(attacks).to_pylist()), now)
         self.tally.alerts += attacks.num_rows
         self.tally.dead += entry.counts["dead"]
         sample = seen["sample"].combine_chunks().drop_null()
@@ -192,19 +209,27 @@ class Scorer:
             return log.warning("entry %d expired before it was told", entry.sequence)
         said = self.table.of(unsent).select("partition", "offset", "said", "probability", "scored", "model")
         again = scoring.score(self.pipeline, bronze.records(self.spark, unsent)).drop("said", "probability")
-        rows = again.join(said, ["partition", "offset"], "left").persist()
-        try:
-            seen = scoring.told(rows).toArrow()
-            entry.counts["dead"] = _dead(seen)
-            return self._tell(seen, rows, entry)
-        finally:
-            rows.unpersist()
+        rows = again.join(said, ["partition", "offset"], "left")
+        seen = scoring.told(rows).toArrow()
+        entry.counts["dead"] = _dead(seen)
+        self._offer(seen, rows, entry)
+        return self._out(seen, entry)
 
     def _other(self, why: str) -> JobError:
         return JobError(
             f"{self.topic} was truncated, or deleted and made again: {why}",
             hint=f"score it under another name, or move {self.table.table.name} away",
         )
+
+
+def _constant(rows: Any, name: str, value: Any) -> Any:
+    """The rows with one more column, the same in each."""
+    return rows.append_column(name, pa.repeat(value, rows.num_rows))
+
+
+def _millis(rows: Any) -> Any:
+    """How many rows have each time of their own, in ms."""
+    return rows["timestamp"].cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64()).value_counts()
 
 
 def _dead(seen: Any) -> int:

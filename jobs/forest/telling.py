@@ -1,10 +1,12 @@
 """What scored rows come to on Kafka: alerts, and the letters of those that could not be scored."""
 # pyspark and pyarrow type their rows as unknown:
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportMissingTypeStubs=false
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
@@ -38,9 +40,12 @@ class Outlet:
             attacks: What `scoring.told` says of rows that were taken for attacks.
             sent: How far everything is out, by partition.
         """
-        for each in attacks.select(["partition", "offset", "key", "alert"]).to_pylist():
-            if each["offset"] >= sent.get(each["partition"], 0):
-                yield Told(self.to, Record(each["alert"].encode(), each["key"]))
+        names = ("partition", "offset", "key", "alert", "model")
+        scored = attacks["scored"].cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
+        columns = (each.to_pylist() for each in (*(attacks[name] for name in names), scored))
+        for partition, offset, key, alert, model, time in zip(*columns, strict=True):
+            if offset >= sent.get(partition, 0):
+                yield Told(self.to, Record(f'{alert[:-1]},"scored":{time},"model":{model}}}'.encode(), key))
 
     def letters(self, rows: DataFrame, entry: Entry) -> Iterator[Told]:
         """The letters of the rows that have a reason; a value that their topic can't take goes to the lake.
@@ -49,11 +54,14 @@ class Outlet:
             rows: Scored ones.
             entry: The ledger entry that they are of.
         """
-        dead = rows.where("reason IS NOT NULL")
         large = (columns.size() > self.limit) & F.col("value").isNotNull()
-        if not dead.where(large).isEmpty():
-            stored.keep_all(self.spark, self.topic, dead.where(large).select("value"))
-        pointed = dead.withColumn("stored", F.when(large, stored.table(self.topic)))
-        for row in columns.encode(pointed, run=entry.run, entry=entry.sequence).toLocalIterator():
-            headers = [(name, None if value is None else bytes(value)) for name, value in row["headers"]]
-            yield Told(dlq.topic_of(self.topic), Record(bytes(row["value"]), bytes(row["key"]), headers=headers))
+        dead = rows.where("reason IS NOT NULL").persist()
+        try:
+            if not dead.where(large).isEmpty():
+                stored.keep_all(self.spark, self.topic, dead.where(large).select("value"))
+            pointed = dead.withColumn("stored", F.when(large, stored.table(self.topic)))
+            for row in columns.encode(pointed, run=entry.run, entry=entry.sequence).toLocalIterator():
+                headers = [(name, None if value is None else bytes(value)) for name, value in row["headers"]]
+                yield Told(dlq.topic_of(self.topic), Record(bytes(row["value"]), bytes(row["key"]), headers=headers))
+        finally:
+            dead.unpersist()
