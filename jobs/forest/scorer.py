@@ -74,6 +74,9 @@ class Scorer:
         self.outlet = telling.Outlet(spark, topic, alerts)
         self.alerts = Alerts(topic)
         self.table = Scored(spark, topic)
+        spark.conf.set(
+            "spark.sql.constraintPropagation.enabled", "false"
+        )  # of 41 reasons to be none: minutes of planning
         self.spark, self.pipeline = spark, scoring.lenient(model.load())
         self.tally, self.watch = Tally(), Watch(REFERENCE.validate_python(json.loads(model.card).get("reference", {})))
         self.newest: Entry | None = None

@@ -195,7 +195,8 @@ def test_killed_and_two_at_once_it_says_of_each_record_what_it_says_offline_and_
     before = scene.held()
     first.kill_when(lambda: scene.commits() >= 4 and scene.held() > before)  # telling
     second = score(scene, *options)
-    eventually(lambda: scene.commits() >= 8, seconds=WITHIN)
+    eventually(lambda: scene.commits() >= 8 or second.process.poll() is not None, seconds=WITHIN)
+    assert second.process.poll() is None, second.said
     third = score(scene, "--idle=4")
     eventually(lambda: any("scored by model" in each for each in third.said), seconds=WITHIN)
     scene.produce(iter(made(4, 0, 200)))
