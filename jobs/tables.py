@@ -16,7 +16,7 @@ from jobs.lake import Table
 from jobs.spark import session
 
 log = logging.getLogger(__name__)
-LAYERS = ("bronze", "silver", "gold")
+LAYERS = ("bronze", "silver", "gold", "scored")
 RETENTION, WEEK = "delta.deletedFileRetentionDuration", "interval 168 hours"  # and Delta's default of it
 LEAST = 86400  # seconds
 

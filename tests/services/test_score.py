@@ -71,7 +71,12 @@ class Scene:
         """What the table holds, by the files that its log names."""
         table = self.lake / "scored" / self.name
         lines = (line for file in table.glob("_delta_log/*.json") for line in file.read_text().splitlines())
-        added = [said["add"]["path"] for line in lines if "add" in (said := json.loads(line))]
+        added = list[str]()
+        for said in sorted(map(json.loads, lines), key=lambda each: "add" not in each):
+            if "add" in said:
+                added.append(said["add"]["path"])
+            elif "remove" in said:
+                added.remove(said["remove"]["path"])
         return pyarrow.dataset.dataset([str(table / each) for each in added]).to_table().to_pylist() if added else []
 
     def commits(self) -> int:
@@ -197,6 +202,7 @@ def test_killed_and_two_at_once_it_says_of_each_record_what_it_says_offline_and_
     second = score(scene, *options)
     eventually(lambda: scene.commits() >= 8 or second.process.poll() is not None, seconds=WITHIN)
     assert second.process.poll() is None, second.said
+    compacted = json.loads(stack.headrace("tables", "compact", scene.name).stdout)
     third = score(scene, "--idle=4")
     eventually(lambda: any("scored by model" in each for each in third.said), seconds=WITHIN)
     scene.produce(iter(made(4, 0, 200)))
@@ -205,6 +211,7 @@ def test_killed_and_two_at_once_it_says_of_each_record_what_it_says_offline_and_
     assert second.ended()[0] == 1
     assert any(f"another forest score of {scene.name} took over" in each for each in second.said), second.said
     assert any("written but not told" in each for each in first.said), first.said
+    assert [each["table"] for each in compacted if each["removed"] > each["added"] > 0] == [f"scored/{scene.name}"]
     assert result["scored"] <= 3_200
     rows = judged(scene, 3_200)
     letters = [
