@@ -60,6 +60,8 @@ class Worker:
         self.largest = dlq.limit(dlq.topic_of(topic))
         self.done = Done()
         self.parts: dict[int, Counting] = {}
+        self.ended: set[int] = set()  # those of which nothing is left to read
+        self.last = time.monotonic()  # when something came
         self.producer: Producer = kafka.producer(
             transactional_id=f"headrace-stream-{topic}/{uuid4().hex}",
             transaction_timeout_ms=TRANSACTION,
@@ -67,7 +69,7 @@ class Worker:
             linger_ms=5,
             message_max_bytes=max(self.largest, 1_000_000),
         )
-        self.reader: Consumer = kafka.consumer(group_of(topic), session_timeout_ms=SESSION)
+        self.reader: Consumer = kafka.consumer(group_of(topic), session_timeout_ms=SESSION, enable_partition_eof=True)
 
     def run(self, ended: Event, idle: float) -> None:
         """Work until told to end, or until nothing came for `idle` seconds (0 is for ever).
@@ -75,7 +77,7 @@ class Worker:
         Raises:
             JobError: Kafka refuses this consumer, or takes nothing of it.
         """
-        tries, last = 0, time.monotonic()
+        tries = 0
         try:
             self.producer.init_transactions(kafka.REQUEST)
             self.reader.subscribe([self.topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
@@ -83,10 +85,10 @@ class Worker:
                 self.watch.turned = time.monotonic()
                 batch = self._mine(self.reader.consume(BATCH, self.every))
                 if not batch:
-                    if idle and self.parts and time.monotonic() - last > idle:
+                    if idle and self._idle(idle):
                         return
                     continue
-                last = time.monotonic()
+                self.last = time.monotonic()
                 tries = 0 if self._take(batch) else tries + 1
                 if tries == TRIES:
                     raise JobError(f"{self.topic}: {TRIES} batches in a row were undone", hint="see the log")
@@ -96,13 +98,22 @@ class Worker:
             self.watch.ready = False
             self.reader.close()
 
+    def _idle(self, seconds: float) -> bool:
+        """Whether it has partitions, has read all of them, and nothing came since."""
+        return bool(self.parts) and self.parts.keys() <= self.ended and time.monotonic() - self.last > seconds
+
     def _mine(self, batch: list[Message]) -> list[Message]:
         """The records that are next: what was fetched before a rebalance in the same call may not be, or come twice."""
         found: list[Message] = []
         for record in batch:
+            partition, offset = record.partition() or 0, record.offset() or 0
             if error := record.error():
-                raise KafkaException(error)
-            part, offset = self.parts.get(record.partition() or 0), record.offset() or 0
+                if error.name() != "_PARTITION_EOF":
+                    raise KafkaException(error)
+                self.ended.add(partition)
+                continue
+            self.ended.discard(partition)
+            part = self.parts.get(partition)
             if part and offset >= part.position:
                 part.position = offset + 1
                 found.append(record)
@@ -188,6 +199,8 @@ class Worker:
 
     def _begun(self, partitions: list[int]) -> list[TopicPartition]:
         """Begin to count partitions where the group is; the ids of the last records before it are read again."""
+        self.last = time.monotonic()
+        self.ended.difference_update(partitions)
         ends = kafka.watermarks(self.topic)
         places = self.reader.committed([TopicPartition(self.topic, each) for each in partitions], kafka.REQUEST)
         looking: Consumer = kafka.consumer(enable_partition_eof=True)

@@ -157,6 +157,26 @@ def test_ops_does_its_work_with_no_more_rights_than_these(applied: Secure) -> No
     assert "uthorization failed" in refused.stderr
 
 
+def test_who_sends_and_who_counts_payments_need_no_more_than_they_are_given(secure: Secure) -> None:
+    roles = {"producer": "sends-canary-secret-6", "consumer": "counts-canary-secret-7", "": "steps-canary-secret-2"}
+    names = {role: f"headrace-transactions-{role}".removesuffix("-") for role in roles}
+    known = {f"{names[role].upper().replace('-', '_')}_PASSWORD": word for role, word in roles.items()}
+    answer(headrace(secure, "topics", "apply", "transactions/topics.yaml"))
+    answer(headrace(secure, "access", "apply", "transactions/access.yaml", **known))
+
+    def done(role: str, *words: str) -> subprocess.CompletedProcess[str]:
+        return headrace(secure, *words, KAFKA_SASL_USERNAME=names[role], KAFKA_SASL_PASSWORD=roles[role])
+
+    send = ("replay", "send", "--dataset=transactions", "--count=200")
+    answer(done("producer", *send))
+    counted = answer(done("consumer", "stream", "consume", "--idle=1", "--port=0"))
+    totals = answer(done("consumer", "stream", "totals"))
+
+    assert (counted["counted"], sum(each["count"] for each in totals)) == (200, 200)
+    assert done("consumer", *send, "--seed=2").returncode == 1
+    assert done("producer", "stream", "consume", "--idle=1", "--port=0").returncode == 1
+
+
 def test_a_user_that_is_absent_has_nothing_left(secure: Secure, file: Path) -> None:
     gone = file.with_name("gone.yaml")
     gone.write_text(
