@@ -103,7 +103,7 @@ def beside(app: App, host: str, port: int, *, what: str, exposed: bool = False) 
     Args:
         app: The application.
         host: The address to listen on.
-        port: Where to listen; 0 for one that is free, which the log says.
+        port: Where to listen; 0 for one that is free, which the log says; below 0 nobody is served.
         what: What is served, for people: `metrics of transactions`.
         exposed: Its user said that everybody who reaches the address may use it.
 
@@ -111,6 +111,9 @@ def beside(app: App, host: str, port: int, *, what: str, exposed: bool = False) 
         UsageError: Everybody could use it, and nobody said so.
         JobError: It cannot listen there.
     """
+    if port < 0:
+        yield
+        return
     import uvicorn  # noqa: PLC0415 - see `serve`
 
     careful = _careful(host, what=what, authenticated=False, exposed=exposed)

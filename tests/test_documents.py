@@ -1,15 +1,19 @@
 """The pure parts of draining a queue into documents."""
 
+import time
 from pathlib import Path
+from threading import Event
 
 import pytest
+from prometheus_client import generate_latest
 from pymongo.errors import BulkWriteError
 
 from jobs.documents import client, declared, difference
 from jobs.documents.difference import Actual, diff
 from jobs.errors import JobError, UsageError
-from jobs.rabbit.draining import Limits, letter
+from jobs.rabbit.draining import Drain, Limits, letter
 from jobs.rabbit.link import Message
+from jobs.rabbit.serving import HANGS, Watch
 from stack import documents
 
 SCHEMA = {"bsonType": "object", "required": ["time"]}
@@ -107,6 +111,23 @@ def test_a_letter_is_the_message_with_why_and_where() -> None:
 def test_a_worker_holds_what_is_under_way_and_one_batch_more() -> None:
     assert Limits(5000, 2).prefetch == 15_000
     assert Limits(60_000, 8).prefetch == 65_535
+
+
+def test_a_drain_hangs_when_no_batch_ends_but_not_while_the_broker_is_away() -> None:
+    drain = Drain("q", lambda _: client.Written(0, 0, {}), Limits(1, 1), Event())
+    watch = Watch(drain)
+    assert (watch.alive, watch.ready) == (True, False)
+    drain.connected, drain.turned = True, time.monotonic()
+    assert (watch.alive, watch.ready) == (True, True)
+    drain.turned -= HANGS
+    assert (watch.alive, watch.ready) == (False, True)
+    drain.connected = False
+    assert watch.alive
+
+    drain.tally.documents, drain.tally.dead = 3, 2
+    told = generate_latest(watch.registry).decode()
+    assert 'headrace_drain_messages_total{outcome="document",queue="q"} 3.0' in told
+    assert 'headrace_drain_messages_total{outcome="dead",queue="q"} 2.0' in told
 
 
 def test_documents_start_only_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

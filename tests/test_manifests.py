@@ -20,7 +20,7 @@ from tests import scaling
 
 K8S = Path(__file__).parents[1] / "k8s"
 BASE = K8S / "base"
-PIPELINES = (BASE / "documents", BASE / "transactions")
+PIPELINES = (BASE / "documents", BASE / "transactions", BASE / "vehicles")
 OPERATORS = sorted(path.parent for path in K8S.glob("operators/*/kustomization.yaml"))
 KUBERNETES, KEDA = "k8s.io/kubernetes@v1.34.4", "github.com/kedacore/keda/v2@v2.21.0"
 SERVERS = ("Deployment", "StatefulSet")
@@ -210,7 +210,7 @@ def test_the_drain_is_scaled_by_its_own_queue() -> None:
     service = named("Service", "rabbitmq")
 
     assert spec["scaleTargetRef"]["name"] == drain["metadata"]["name"]
-    assert said["metadata"]["queueName"] == container["command"][3]
+    assert f"--queue={said['metadata']['queueName']}" in container["args"]
     (port,) = [each["port"] for each in service["spec"]["ports"] if each["name"] == "management"]
     assert said["metadata"]["host"] == f"http://rabbitmq.headrace.svc:{port}"
     assert {(each["name"], each["key"]) for each in key["spec"]["secretTargetRef"]} == {

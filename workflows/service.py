@@ -4,25 +4,26 @@ import inspect
 from typing import Any
 
 from jobs.job import Job
-from workflows.step import POD_SECURITY, SECURITY, args
+from workflows.step import POD, POD_SECURITY, SECURITY, args
 
 PORT = 9467
 Manifest = dict[str, Any]
 
 
 def service(
-    job: Job[..., Any], name: str, *, config: str, replicas: int, alone: bool = False, **options: Any
+    job: Job[..., Any], name: str, *, config: str = "", replicas: int = 0, alone: bool = False, **options: Any
 ) -> list[Manifest]:
     """The Deployment of a job, and its PodDisruptionBudget.
 
     Its environment is the ConfigMap, then the Secrets of the services that the job needs, then, where there is one, the
-    Secret that bears its own name: the user that may do no more than this job does. What comes later counts.
+    Secret that bears its own name: the user that may do no more than this job does. What comes later counts. A job that
+    needs Spark may be a driver that starts executors, so it has the account for that (k8s/base/spark.yaml).
 
     Args:
         job: It must have the options `host`, `port` and `exposed`, and answer at /healthz, /readyz and /metrics.
         name: Its pods' name.
-        config: The ConfigMap of its settings.
-        replicas: How many pods.
+        config: The ConfigMap of its settings, if there is one.
+        replicas: How many pods; 0 leaves that to who scales it, so that no `kubectl apply` undoes it.
         alone: A new pod is started only after the old one is gone.
         options: The job's.
 
@@ -31,14 +32,17 @@ def service(
     """
     given = {**options, "host": "0.0.0.0", "port": PORT, "exposed": True}  # noqa: S104 - a pod's probes come from outside
     inspect.signature(job.run).bind_partial(**given)
-    labels = {"app": name}
+    labels, driver = {"app": name}, "spark" in job.needs
+    settings = [{"configMapRef": {"name": config}}] if config else []
+    itself = [{"name": each, "valueFrom": {"fieldRef": {"fieldPath": path}}} for each, path in POD.items()]
     container = {
         "name": "job",
         "image": job.image,
         "command": job.command,
         "args": args(**given),
+        **({"env": itself} if driver else {}),
         "envFrom": [
-            {"configMapRef": {"name": config}},
+            *settings,
             *({"secretRef": {"name": need}} for need in job.needs),
             {"secretRef": {"name": name, "optional": True}},
         ],
@@ -51,16 +55,17 @@ def service(
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
     }
     pod = {
-        "automountServiceAccountToken": False,
+        **({"serviceAccountName": "spark"} if driver else {}),
+        "automountServiceAccountToken": driver,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 60,
         "securityContext": POD_SECURITY.model_dump(by_alias=True, exclude_none=True),
         "containers": [container],
-        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}],
+        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi" if driver else "64Mi"}}],
     }
     scraped = {"prometheus.io/scrape": "true", "prometheus.io/port": str(PORT)}
     deployment = {
-        "replicas": replicas,
+        **({"replicas": replicas} if replicas else {}),
         "strategy": {"type": "Recreate" if alone else "RollingUpdate"},
         "selector": {"matchLabels": labels},
         "template": {"metadata": {"labels": labels, "annotations": scraped}, "spec": pod},

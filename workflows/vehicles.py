@@ -2,7 +2,8 @@
 
 from hera.workflows import DAG, Parameter
 
-from jobs import bronze, cluster, gold, ledger, replay, silver, topics
+from jobs import bronze, cluster, gold, ledger, rabbit, replay, silver, topics
+from workflows.service import service
 from workflows.step import chain, cron, pipeline, step
 
 with (
@@ -38,3 +39,8 @@ with (
     chain(check, declare, send, load, clean, build, verify)
 
 schedule = cron(workflow, "30 * * * *")
+
+services = {
+    # A worker holds three batches at most, and what it does not hold another one can take (k8s/operators/keda).
+    "drain": service(rabbit.drain, "drain", queue="vehicles", batch=500, parallel=2),
+}

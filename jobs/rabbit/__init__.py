@@ -4,9 +4,10 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from jobs import datasets
+from jobs import datasets, web
 from jobs.datasets import events
 from jobs.errors import UsageError
 from jobs.job import job
@@ -101,7 +102,7 @@ def send(
 @job(
     "spark",
     cpu="500m",
-    memory="1Gi",
+    memory="1536Mi",  # Spark takes 0.6 GiB of it, and never gives back its heap: fuller, KEDA would add workers
     retries=3,
     minutes=24 * 60,
     needs=("lake", "mongodb", "rabbitmq", "spark"),
@@ -117,6 +118,9 @@ def drain(
     idle: float = 0,
     patience: float = 120,
     max_dead_letters: int = -1,
+    host: str = "127.0.0.1",
+    port: int = -1,
+    exposed: bool = False,
 ) -> Drained:
     """Write a queue's messages as documents, each once, and acknowledge them only then; goes on until told to end.
 
@@ -134,6 +138,10 @@ def drain(
         idle: End when no message has come for so many seconds; 0 is never.
         patience: How long to wait for a broker that is away, in seconds.
         max_dead_letters: End with status 5 when this drain had more; -1 is no limit.
+        host: The address to listen on; 0.0.0.0 in a pod, with `exposed`.
+        port: Where to answer while draining: /healthz, /readyz, and /metrics for Prometheus; 0 is a free port, -1 is
+            nowhere.
+        exposed: Listen where others than this machine reach it, though it asks nobody who they are.
 
     Raises:
         UsageError: A number is out of its range.
@@ -149,7 +157,8 @@ def drain(
         )
     limits = worker.Limits(batch, parallel, count, idle, patience)
     into = collection or dataset
-    ended, seconds = worker.drain(queue, dataset, into, limits, threading.Event())
+    beside = partial(web.beside, host=host, port=port, exposed=exposed)
+    ended, seconds = worker.drain(queue, dataset, into, limits, threading.Event(), beside=beside)
     figures = (ended.taken, ended.documents, ended.before, ended.dead, ended.reconnects, round(seconds, 3))
     result = Drained(queue, into, *figures, round(ended.taken / seconds, 1) if ended.taken else 0.0)
     return worker.judged(result, ended.dead, max_dead_letters)

@@ -69,6 +69,9 @@ class Drain:
         write: Writes a batch; it may be called by several threads at once.
         limits: When to end.
         stop: Told to end.
+        tally: What has become of messages so far.
+        connected: Whether the broker gives it messages now.
+        turned: When a batch was finished last, or there was none to finish.
     """
 
     queue: str
@@ -76,6 +79,8 @@ class Drain:
     limits: Limits
     stop: threading.Event
     tally: Tally = field(default_factory=Tally)
+    connected: bool = False
+    turned: float = field(default_factory=time.monotonic)
     _busy: float = field(default_factory=time.monotonic)
     _said: float = field(default_factory=time.monotonic)
 
@@ -88,7 +93,8 @@ class Drain:
         with ThreadPoolExecutor(self.limits.parallel) as pool:
             while not self._ended():
                 link = open_link(self.queue, self.limits.prefetch, self.limits.patience)
-                self._busy = time.monotonic()  # only who is connected can be idle
+                self._busy = self.turned = time.monotonic()  # only who is connected can be idle
+                self.connected = True
                 try:
                     self._serve(link, pool)
                 except BrokenError as error:
@@ -96,6 +102,7 @@ class Drain:
                     self.tally.reconnects += 1
                     log.warning("%s: the connection broke (%s); what was under way comes again", self.queue, error)
                 finally:
+                    self.connected = False
                     link.close()
         return self.tally
 
@@ -104,6 +111,8 @@ class Drain:
         under_way: deque[tuple[list[Message], Future[Written]]] = deque()
         try:
             while not self._ended(sum(len(each) for each, _ in under_way)):
+                if not under_way:
+                    self.turned = time.monotonic()
                 if batch := link.take(self._most(under_way), LINGER, self.stop):
                     under_way.append((batch, pool.submit(self._finish, link, batch)))
                     self._busy = time.monotonic()
@@ -136,7 +145,7 @@ class Drain:
             return False
         link.ack(batch[-1].tag)
         self.tally.acknowledged += len(batch)
-        self._busy = time.monotonic()
+        self._busy = self.turned = time.monotonic()
         return True
 
     def _finish(self, link: Link, batch: list[Message]) -> Written:

@@ -1,19 +1,21 @@
 """What `rabbit drain` is made of: a queue, Spark, and a collection."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from threading import Event
 from typing import TypeVar
 
 from pyspark.errors import PySparkException
 
-from jobs import datasets
+from jobs import datasets, probes
 from jobs.documents import client
 from jobs.documents.client import Written
 from jobs.errors import DeadLetterError, JobError
 from jobs.rabbit import broker
 from jobs.rabbit.draining import Drain, Limits, Tally
 from jobs.rabbit.link import Message
+from jobs.rabbit.serving import Watch
 from jobs.rabbit.transform import parse
 from jobs.replay.sending import stopping
 from jobs.spark import session
@@ -23,7 +25,13 @@ __all__ = ["Limits", "drain", "judged"]
 R = TypeVar("R")
 
 
-def drain(queue: str, dataset: datasets.Name, collection: str, limits: Limits, stop: Event) -> tuple[Tally, float]:
+Beside = Callable[..., AbstractContextManager[None]]
+"""Serves an application while a drain goes on: `web.beside`, which knows where."""
+
+
+def drain(
+    queue: str, dataset: datasets.Name, collection: str, limits: Limits, stop: Event, *, beside: Beside
+) -> tuple[Tally, float]:
     """Drain until told to end; what became of the messages, and the seconds it took.
 
     Raises:
@@ -45,9 +53,9 @@ def drain(queue: str, dataset: datasets.Name, collection: str, limits: Limits, s
             refused = {kept[n]: why for n, why in parsed.refused.items()}
             return Written(done.new, done.before, large | refused | done.refused)
 
-        begun = time.monotonic()
-        ended = Drain(queue, write, limits, stop).run()
-        return ended, time.monotonic() - begun
+        made, begun = Drain(queue, write, limits, stop), time.monotonic()
+        with beside(probes.app(Watch(made)), what=f"metrics of {queue}"):
+            return made.run(), time.monotonic() - begun
 
 
 def judged(result: R, dead: int, allowed: int) -> R:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pika
 import psutil
 import pytest
@@ -19,7 +20,7 @@ from pymongo import MongoClient
 from stack import documents, storage
 from stack.layout import Layout
 from tests import scaling
-from tests.services.copies import ROOT, Copy, eventually
+from tests.services.copies import ROOT, Copy, eventually, free_port
 
 MESSAGES = int(os.environ.get("DRAIN_MESSAGES", "4000"))
 KILLS = int(os.environ.get("DRAIN_KILLS", "2"))
@@ -182,13 +183,17 @@ def test_a_worker_killed_again_and_again_and_a_broker_killed_once_lose_and_doubl
 
 def test_a_worker_that_is_told_to_end_ends_its_batches_and_returns_the_rest(queue: Queue) -> None:
     queue.run("send", "--count=6000")
-    worker = queue.start("--batch=200")
+    port = free_port()
+    worker = queue.start("--batch=200", f"--port={port}")
     eventually(queue.held, seconds=120)
+    ready, told = (httpx.get(f"http://127.0.0.1:{port}/{each}", trust_env=False) for each in ("readyz", "metrics"))
     worker.terminate()
     out, story = worker.communicate(timeout=60)
 
     assert worker.returncode == 0, story
     done = json.loads(out)
+    assert (ready.status_code, told.status_code) == (200, 200)
+    assert f'headrace_drain_messages_total{{outcome="document",queue="{queue.name}"}}' in told.text
     assert 0 < done["documents"] < 6000
     assert done["documents"] == queue.held()
     eventually(lambda: queue.waiting() == 6000 - done["documents"])
