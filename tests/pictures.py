@@ -26,7 +26,7 @@ def main() -> None:
     stack = Copy(Path(os.environ.get("HEADRACE_STATE", ".state")).absolute())
     ended = Event()
     named = Attacks(stack.env["KAFKA_BOOTSTRAP_SERVERS"], topic="demo")
-    with attacks(named) as demo, serving(stack, demo) as page, browser() as chrome:
+    with attacks(named) as demo, serving(stack, demo.topic) as page, browser() as chrome:
         traffic = Thread(target=flow, args=(demo, ended))
         traffic.start()
         try:

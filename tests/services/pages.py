@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 
-from tests.services.attacks import Attacks
 from tests.services.copies import ROOT, Copy, eventually
 
 
@@ -36,10 +35,10 @@ class Page:
 
 
 @contextmanager
-def serving(stack: Copy, of: Attacks, *options: str, **environment: str) -> Iterator[Page]:
-    """The page of these topics, on a port of its own; it must end well when told."""
+def serving(stack: Copy, topic: str, *options: str, **environment: str) -> Iterator[Page]:
+    """The page of a topic and TOPIC-alerts, on a port of its own; it must end well when told."""
     process = subprocess.Popen(
-        [ROOT / ".venv/bin/headrace", "alerts", "serve", f"--topic={of.topic}", f"--alerts={of.alerts}", *options]
+        [ROOT / ".venv/bin/headrace", "alerts", "serve", f"--topic={topic}", f"--alerts={topic}-alerts", *options]
         + ([] if any(each.startswith("--port") for each in options) else ["--port=0"]),
         env={**os.environ, "HEADRACE_STATE": str(stack.state), **environment},
         stderr=subprocess.PIPE,

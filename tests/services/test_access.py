@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
 
-from tests.services.copies import run
+from tests.services.copies import Copy, eventually, run
 from tests.services.matrix import ALLOWED, OPERATIONS, write
+from tests.services.pages import serving
 from tests.services.secure import ADMIN, Secure
 
 PASSWORDS = {"steps": "steps-canary-secret-2", "connect": "connect-canary-secret-3", "ops": "ops-canary-secret-4"}
@@ -210,6 +212,23 @@ def test_what_is_wrong_with_a_connection_is_said(
     assert refused.returncode == 1
     assert any(each in refused.stderr for each in said), refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_who_serves_the_live_page_can_do_that(applied: Secure, file: Path) -> None:
+    page = file.with_name("page.yaml")
+    page.write_text(
+        "users:\n  - {name: page, password: '${env:PAGE}', runs: [alerts serve], topics: [shown, shown-alerts]}\n"
+    )
+    answer(headrace(applied, "access", "apply", str(page), PAGE="page-canary"))
+    admin = dict(applied.librdkafka("admin", ADMIN))
+    topics = [NewTopic("shown", 1), NewTopic("shown-alerts", 1)]
+    client = AdminClient(admin)  # ends its requests when nobody holds it
+    for topic, made in client.create_topics(topics).items():
+        made.result()
+        write(topic)(admin)
+    with serving(Copy(applied.folder), "shown", **applied.environment("page", "page-canary")) as served:
+        state = eventually(lambda: state if (state := served.state())["alerts"]["malformed"] else {})
+        assert (state["records"]["held"], state["lag"]["records"], state["trouble"]) == (1, None, "")
 
 
 def test_without_an_authorizer_rights_mean_nothing(stack: Any, tmp_path: Path) -> None:

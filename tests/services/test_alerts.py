@@ -28,7 +28,7 @@ def demo(stack: Copy) -> Iterator[Attacks]:
 
 @pytest.fixture(scope="module")
 def page(stack: Copy, demo: Attacks) -> Iterator[Page]:
-    with serving(stack, demo) as served:
+    with serving(stack, demo.topic) as served:
         yield served
 
 
@@ -111,7 +111,7 @@ def test_a_stream_is_one_state_a_second_and_goes_on_after_it_broke(page: Page, d
 
 
 def test_who_does_not_read_holds_nobody_up(stack: Copy, demo: Attacks) -> None:
-    with serving(stack, demo) as served, ExitStack() as opened:
+    with serving(stack, demo.topic) as served, ExitStack() as opened:
         host, port = served.url.removeprefix("http://").strip("/").split(":")
         for _ in range(20):
             deaf = opened.enter_context(socket.create_connection((host, int(port))))
@@ -148,7 +148,7 @@ def test_more_than_a_hundred_may_not_watch_and_who_leaves_makes_room(page: Page)
 
 def test_a_topic_that_is_missing_is_said_and_found_once_it_is_there(stack: Copy) -> None:
     later = Attacks(stack.env["KAFKA_BOOTSTRAP_SERVERS"])
-    with serving(stack, later) as served:
+    with serving(stack, later.topic) as served:
         state = eventually(lambda: state if (state := served.state())["trouble"] else {})
         assert state["trouble"].startswith(f"there is no topic {later.topic}")
         assert (state["hint"], state["advice"]) == ("headrace topics apply --file=intrusions/topics.yaml", "")
@@ -169,7 +169,7 @@ def test_a_topic_that_is_missing_is_said_and_found_once_it_is_there(stack: Copy)
 
 
 def test_kafka_may_be_away_when_it_begins(stack: Copy, demo: Attacks) -> None:
-    with serving(stack, demo, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9") as served:
+    with serving(stack, demo.topic, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9") as served:
         state = eventually(lambda: state if (state := served.state())["trouble"] else {})
         assert "127.0.0.1:9" in state["trouble"] or "has not answered" in state["trouble"]
         assert "headrace_alerts_current" in (text := httpx.get(f"{served.url}metrics").text)
@@ -205,7 +205,7 @@ def test_what_cannot_be_served_is_refused(stack: Copy) -> None:
 
 
 def test_others_are_served_when_its_user_says_so(stack: Copy, demo: Attacks) -> None:
-    with serving(stack, demo, "--host=0.0.0.0", "--exposed") as served:
+    with serving(stack, demo.topic, "--host=0.0.0.0", "--exposed") as served:
         port = served.url.rpartition(":")[2]
         answer = httpx.get(f"http://127.0.0.1:{port}", headers={"Host": "alerts.example"})
         assert (answer.status_code, "<title>Headrace: alerts</title>" in answer.text) == (200, True)

@@ -24,7 +24,7 @@ def demo(stack: Copy) -> Iterator[Attacks]:
 
 @pytest.fixture(scope="module")
 def page(stack: Copy, demo: Attacks) -> Iterator[Page]:
-    with serving(stack, demo) as served:
+    with serving(stack, demo.topic) as served:
         yield served
 
 
@@ -228,16 +228,16 @@ def test_nothing_comes_from_elsewhere(seen: Browser, page: Page) -> None:
 
 def test_a_server_that_is_away_is_said_and_found_again(stack: Copy, chrome: Browser, demo: Attacks) -> None:
     chrome.look()
-    with serving(stack, demo) as first:
+    with serving(stack, demo.topic) as first:
         port = first.url.rstrip("/").rpartition(":")[2]
         chrome.driver.get(first.url)
         eventually(lambda: chrome.text("#status-text").startswith("live"), seconds=60)
     eventually(lambda: chrome.text("#status-text").startswith("the server does not answer"))
     assert chrome.text("#said") == "The server does not answer."
-    with serving(stack, demo, f"--port={port}"):
+    with serving(stack, demo.topic, f"--port={port}"):
         eventually(lambda: chrome.text("#status-text").startswith("live"), seconds=60)
         chrome.driver.get("about:blank")
-    with serving(stack, demo, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9") as away:
+    with serving(stack, demo.topic, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9") as away:
         chrome.driver.get(away.url)
         eventually(lambda: "make status" in chrome.text("#trouble"), seconds=60)
         assert chrome.text("#status-text") == "not current"
