@@ -2,13 +2,16 @@
 
 import json
 from decimal import Decimal
+from threading import Event
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs import kafka
 from jobs.datasets.events import transactions
-from jobs.stream import counting
+from jobs.errors import JobError
+from jobs.stream import consumer, counting
 from jobs.stream.counting import Counting
 from jobs.stream.transaction import Transaction, read
 
@@ -162,3 +165,14 @@ def test_memory_is_bounded_and_what_was_forgotten_adds_up(monkeypatch: pytest.Mo
 
     assert summed(written)[0] == 300
     assert len(part.written()) == 0
+
+
+def test_a_call_that_hangs_is_an_error_and_what_it_raises_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumer, "HANDS", 0.05 - kafka.REQUEST)
+    hangs = Event()
+    with pytest.raises(JobError, match="t: Kafka's client hangs"):
+        consumer.bounded(hangs.wait, "t")
+    hangs.set()
+    with pytest.raises(ZeroDivisionError):
+        consumer.bounded(lambda: 1 / 0, "t")
+    consumer.bounded(lambda: None, "t")

@@ -8,8 +8,9 @@ broker, and one that the group has put out cannot commit, for its offsets go wit
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Event
+from threading import Event, Thread
 from uuid import uuid4
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -28,6 +29,7 @@ BATCH = 5_000
 SESSION = 10_000  # milliseconds without a sign of life after which the others take a consumer's partitions
 TRANSACTION = 20_000  # milliseconds that a killed one's open transaction hides what comes after it
 TRIES = 5
+HANDS = 10.0  # seconds that a call may take beyond its own time-out
 
 
 @dataclass
@@ -131,8 +133,10 @@ class Worker:
                     self.producer.produce(totals_of(self.topic), value, key)
             # Before the offsets: then whoever comes after these offsets finds all that goes with them.
             self.producer.flush(kafka.REQUEST)
+            self.watch.turned = time.monotonic()
             offsets = [TopicPartition(self.topic, each, self.parts[each].position) for each in touched]
-            self.producer.send_offsets_to_transaction(offsets, self.reader.consumer_group_metadata(), kafka.REQUEST)
+            group = self.reader.consumer_group_metadata()
+            bounded(lambda: self.producer.send_offsets_to_transaction(offsets, group, kafka.REQUEST), self.topic)
             self.producer.commit_transaction(kafka.REQUEST)
         except KafkaException as error:
             said: KafkaError = kafka.reason(error)
@@ -250,6 +254,29 @@ def totals_of(topic: str) -> str:
 def group_of(topic: str) -> str:
     """The group of all who count a topic."""
     return f"headrace-stream-{topic}"
+
+
+def bounded(call: Callable[[], object], topic: str) -> None:
+    """Make a call that has a time-out of its own, which librdkafka forgets when a broker is restarted meanwhile.
+
+    Raises:
+        JobError: It hangs. Whoever starts the consumer anew has a client that does not.
+    """
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            call()
+        except BaseException as error:  # raised again below
+            failed.append(error)
+
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(kafka.REQUEST + HANDS)
+    if thread.is_alive():
+        raise JobError(f"{topic}: Kafka's client hangs; nothing is lost", hint="the same command again")
+    if failed:
+        raise failed[0]
 
 
 def _nowhere(_: bytes, __: str) -> str:
