@@ -95,7 +95,7 @@ class Alerts:
         """
         places = [TopicPartition(self.topic, each, end) for each, end in sorted(ends.items())]
         try:
-            self.client.send_offsets_to_transaction(places, self.reader.consumer_group_metadata(), kafka.REQUEST)
+            kafka.send_offsets(self.client, self.reader, places)
             self.client.flush(kafka.REQUEST)
             self.client.commit_transaction(TRANSACTION / 1000)
         except (KafkaException, SystemError) as error:

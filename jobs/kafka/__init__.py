@@ -3,6 +3,7 @@
 from jobs.kafka.client import HINT, PATIENCE, REQUEST, admin, answer, consumer, failed, producer, reason
 from jobs.kafka.delivery import Deliveries, Record, Sender, produce, sending
 from jobs.kafka.offsets import describe, offsets_at, records, topic_id, watermarks
+from jobs.kafka.transactions import send_offsets
 
 __all__ = [
     "HINT",
@@ -21,6 +22,7 @@ __all__ = [
     "producer",
     "reason",
     "records",
+    "send_offsets",
     "sending",
     "topic_id",
     "watermarks",

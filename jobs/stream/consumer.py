@@ -8,9 +8,8 @@ broker, and one that the group has put out cannot commit, for its offsets go wit
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Event, Thread
+from threading import Event
 from uuid import uuid4
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -29,7 +28,6 @@ BATCH = 5_000
 SESSION = 10_000  # milliseconds without a sign of life after which the others take a consumer's partitions
 TRANSACTION = 20_000  # milliseconds that a killed one's open transaction hides what comes after it
 TRIES = 5
-HANDS = 10.0  # seconds that a call may take beyond its own time-out
 
 
 @dataclass
@@ -135,8 +133,7 @@ class Worker:
             self.producer.flush(kafka.REQUEST)
             self.watch.turned = time.monotonic()
             offsets = [TopicPartition(self.topic, each, self.parts[each].position) for each in touched]
-            group = self.reader.consumer_group_metadata()
-            bounded(lambda: self.producer.send_offsets_to_transaction(offsets, group, kafka.REQUEST), self.topic)
+            kafka.send_offsets(self.producer, self.reader, offsets)
             self.producer.commit_transaction(kafka.REQUEST)
         except KafkaException as error:
             said: KafkaError = kafka.reason(error)
@@ -254,29 +251,6 @@ def totals_of(topic: str) -> str:
 def group_of(topic: str) -> str:
     """The group of all who count a topic."""
     return f"headrace-stream-{topic}"
-
-
-def bounded(call: Callable[[], object], topic: str) -> None:
-    """Make a call that has a time-out of its own, which librdkafka forgets when a broker is restarted meanwhile.
-
-    Raises:
-        JobError: It hangs. Whoever starts the consumer anew has a client that does not.
-    """
-    failed: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            call()
-        except BaseException as error:  # raised again below
-            failed.append(error)
-
-    thread = Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(kafka.REQUEST + HANDS)
-    if thread.is_alive():
-        raise JobError(f"{topic}: Kafka's client hangs; nothing is lost", hint="the same command again")
-    if failed:
-        raise failed[0]
 
 
 def _nowhere(_: bytes, __: str) -> str:
