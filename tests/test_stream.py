@@ -1,17 +1,21 @@
 """Transactions are read by rules, and counted once however often one begins anew."""
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from threading import Event
+from typing import Any
 
 import pytest
+from confluent_kafka import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs import kafka
 from jobs.datasets.events import transactions
 from jobs.errors import JobError
-from jobs.stream import consumer, counting
+from jobs.kafka import transactions as committing
+from jobs.stream import counting
 from jobs.stream.counting import Counting
 from jobs.stream.transaction import Transaction, read
 
@@ -167,12 +171,30 @@ def test_memory_is_bounded_and_what_was_forgotten_adds_up(monkeypatch: pytest.Mo
     assert len(part.written()) == 0
 
 
+class Transacting:
+    """A producer and its reader, of which one call is made."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self.call = call
+
+    def consumer_group_metadata(self) -> None:
+        pass
+
+    def send_offsets_to_transaction(self, *_: object) -> None:
+        self.call()
+
+
 def test_a_call_that_hangs_is_an_error_and_what_it_raises_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consumer, "HANDS", 0.05 - kafka.REQUEST)
-    hangs = Event()
+    monkeypatch.setattr(committing, "HANDS", 0.05 - kafka.REQUEST)
+    hangs, places = Event(), [TopicPartition("t", 0, 1)]
+
+    def send(call: Callable[[], object]) -> None:
+        client: Any = Transacting(call)
+        kafka.send_offsets(client, client, places)
+
     with pytest.raises(JobError, match="t: Kafka's client hangs"):
-        consumer.bounded(hangs.wait, "t")
+        send(hangs.wait)
     hangs.set()
     with pytest.raises(ZeroDivisionError):
-        consumer.bounded(lambda: 1 / 0, "t")
-    consumer.bounded(lambda: None, "t")
+        send(lambda: 1 / 0)
+    send(lambda: None)
