@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import mean
 from threading import Event, Thread
@@ -88,8 +88,9 @@ def memory(process: "subprocess.Popen[str]", stop: Event) -> list[float]:
     """What it and its JVM hold, in MiB, every five seconds."""
     found: list[float] = []
     while not stop.wait(5):
-        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-        found.append(sum(each.memory_info().rss for each in family) / 2**20)
+        with suppress(psutil.NoSuchProcess):  # one of them ended while it was asked
+            family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+            found.append(sum(each.memory_info().rss for each in family) / 2**20)
     return found
 
 
