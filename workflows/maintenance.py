@@ -11,7 +11,7 @@ with (
         [
             Parameter(
                 name="topics",
-                value='["messages", "vehicles-events", "transactions"]',
+                value='["messages", "vehicles-events", "demo", "transactions"]',
                 description="The topics whose tables are looked after, as a JSON list.",
             ),
             Parameter(
