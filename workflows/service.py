@@ -4,7 +4,7 @@ import inspect
 from typing import Any
 
 from jobs.job import Job
-from workflows.step import POD, POD_SECURITY, SECURITY, args
+from workflows.step import POD, POD_SECURITY, SECURITY, args, labels
 
 PORT = 9467
 Manifest = dict[str, Any]
@@ -32,7 +32,8 @@ def service(
     """
     given = {**options, "host": "0.0.0.0", "port": PORT, "exposed": True}  # noqa: S104 - a pod's probes come from outside
     inspect.signature(job.run).bind_partial(**given)
-    labels, driver = {"app": name}, "spark" in job.needs
+    app, driver = {"app": name}, "spark" in job.needs
+    reach = labels([*job.needs, *(["kubernetes"] if driver else [])])
     settings = [{"configMapRef": {"name": config}}] if config else []
     itself = [{"name": each, "valueFrom": {"fieldRef": {"fieldPath": path}}} for each, path in POD.items()]
     container = {
@@ -67,13 +68,13 @@ def service(
     deployment = {
         **({"replicas": replicas} if replicas else {}),
         "strategy": {"type": "Recreate" if alone else "RollingUpdate"},
-        "selector": {"matchLabels": labels},
-        "template": {"metadata": {"labels": labels, "annotations": scraped}, "spec": pod},
+        "selector": {"matchLabels": app},
+        "template": {"metadata": {"labels": app | reach, "annotations": scraped}, "spec": pod},
     }
-    budget = {"maxUnavailable": 1, "selector": {"matchLabels": labels}}
+    budget = {"maxUnavailable": 1, "selector": {"matchLabels": app}}
     return [
-        _manifest("apps/v1", "Deployment", name, labels, spec=deployment),
-        _manifest("policy/v1", "PodDisruptionBudget", name, labels, spec=budget),
+        _manifest("apps/v1", "Deployment", name, app, spec=deployment),
+        _manifest("policy/v1", "PodDisruptionBudget", name, app, spec=budget),
     ]
 
 

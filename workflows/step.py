@@ -1,6 +1,7 @@
 """A job as an Argo task, and the frame that every workflow stands in."""
 
 import inspect
+from collections.abc import Iterable
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -64,6 +65,11 @@ def chain(*tasks: Task) -> None:
         before.next(after)
 
 
+def labels(needs: Iterable[str]) -> dict[str, str]:
+    """What a pod bears that needs these services: who may talk to whom follows from it (workflows/network.py)."""
+    return {f"needs/{each}": "true" for each in needs}
+
+
 def declared_files(name: str) -> list[str]:
     """The declared state of a pipeline, by file name."""
     return sorted(path.name for path in (DECLARED / name).glob("*.yaml"))
@@ -86,6 +92,7 @@ def pipeline(name: str, arguments: list[Parameter]) -> WorkflowTemplate:
         service_account_name="workflow",
         automount_service_account_token=False,
         executor=argo.ExecutorConfig(service_account_name="workflow"),
+        pod_metadata=argo.Metadata(labels=labels(["kubernetes"])),  # Argo's executor reports to it
         pod_gc=argo.PodGC(strategy="OnPodSuccess", delete_delay_duration="60s"),
         ttl_strategy=argo.TTLStrategy(seconds_after_success=DAY, seconds_after_failure=7 * DAY),
         active_deadline_seconds=6 * 60 * 60,
@@ -136,6 +143,7 @@ def container(job: Job[..., Any], **options: str) -> Container:
     driver = "spark" in job.needs
     return Container(
         name=job.name,
+        labels=labels(job.needs) or None,
         image=job.image,
         command=job.command,
         args=args(**options),
