@@ -75,7 +75,9 @@ class Table:
                     "operation",
                     F.to_json("operationParameters").alias("parameters"),
                     "userMetadata",
-                    (_metric("numOutputRows") - _metric("numCopiedRows")).cast("string").alias("rows"),
+                    (_metric("numOutputRows", "num_added_rows") - _metric("numCopiedRows"))
+                    .cast("string")
+                    .alias("rows"),
                     F.coalesce("engineInfo", F.lit("")).alias("engine"),
                 )
                 .collect()
@@ -164,9 +166,9 @@ def fingerprint(columns: Iterable[str], *, where: Column | None = None) -> Colum
     return F.coalesce(F.bit_xor(hashed if where is None else F.when(where, hashed)), F.lit(0))
 
 
-def _metric(name: str) -> Column:
-    """A figure of the commit; rows that were only copied into other files are among those that it put out."""
-    return F.coalesce(F.col(f"operationMetrics.{name}").cast("bigint"), F.lit(0))
+def _metric(*names: str) -> Column:
+    """A figure of the commit, as Spark calls it or delta-rs; rows that were only copied are among those put out."""
+    return F.coalesce(*(F.col(f"operationMetrics.{each}").cast("bigint") for each in names), F.lit(0))
 
 
 def _commit(row: Row) -> Commit:

@@ -138,7 +138,7 @@ def commit(version: int, said: Mapping[str, Any]) -> Commit:
             for name, value in parameters.items()
         },
         said.get("userMetadata"),
-        int(metrics.get("numOutputRows", 0)) - int(metrics.get("numCopiedRows", 0)),
+        int(metrics.get("numOutputRows", metrics.get("num_added_rows", 0))) - int(metrics.get("numCopiedRows", 0)),
         str(said.get("engineInfo", "")),
     )
 

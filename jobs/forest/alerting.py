@@ -67,48 +67,25 @@ class Alerts:
             raise kafka.failed(f"ask how far {group_of(self.topic)} is", error) from error
         return {each.partition: each.offset for each in known if each.offset >= 0}
 
-    def offer(self, records: Iterable[Told]) -> None:
-        """Send records that nobody sees before `commit`.
+    def tell(self, records: Iterable[Told], ends: Mapping[int, int]) -> None:
+        """Send records, and say how far they go, all or nothing.
 
         Args:
             records: In any order.
+            ends: The offset to go on from, by partition.
 
         Raises:
             JobError: Another scorer took over, or the brokers don't take them; nothing can be seen of them.
         """
+        places = [TopicPartition(self.topic, each, end) for each, end in sorted(ends.items())]
         try:
             self.refused.clear()
             self.client.begin_transaction()
             for each in records:
                 self._produce(each)
-        except (KafkaException, SystemError) as error:
-            raise self._ended(error) from error
-
-    def commit(self, ends: Mapping[int, int]) -> None:
-        """Show what was offered, and say how far it goes, all or nothing.
-
-        Args:
-            ends: The offset to go on from, by partition.
-
-        Raises:
-            JobError: As `offer`.
-        """
-        places = [TopicPartition(self.topic, each, end) for each, end in sorted(ends.items())]
-        try:
             kafka.send_offsets(self.client, self.reader, places)
             self.client.flush(kafka.REQUEST)
             self.client.commit_transaction(TRANSACTION / 1000)
-        except (KafkaException, SystemError) as error:
-            raise self._ended(error) from error
-
-    def withdraw(self) -> None:
-        """Undo what was offered.
-
-        Raises:
-            JobError: As `offer`.
-        """
-        try:
-            self.client.abort_transaction(kafka.REQUEST)
         except (KafkaException, SystemError) as error:
             raise self._ended(error) from error
 

@@ -3,15 +3,17 @@
 Each micro-batch is one commit with its ledger entry: a number that can be written once, and the windows that it took.
 So the table itself says where to go on, and a second scorer, or one that comes back, can add nothing that is there.
 """
-# pyspark types its rows as unknown:
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import time
 from typing import Any
 
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError
 from pyspark.sql import DataFrame, SparkSession
 
 from jobs import entries, lake, redone
 from jobs.entries import Entry
+from jobs.errors import JobError
 from jobs.windows import Window
 
 COLUMNS = (
@@ -28,8 +30,6 @@ COLUMNS = (
     "model",
 )
 
-LARGE = 50_000  # rows
-
 
 class Scored:
     """The table of one topic.
@@ -40,8 +40,8 @@ class Scored:
     """
 
     def __init__(self, spark: SparkSession, topic: str) -> None:
-        self.spark = spark
         self.table = lake.Table(spark, f"scored/{topic}")
+        self.written: DeltaTable | None = None
 
     def newest(self) -> Entry | None:
         """Its last entry; None if nothing was scored yet."""
@@ -55,24 +55,38 @@ class Scored:
             rows: An Arrow table with `COLUMNS`.
             entry: The next one.
         """
-        options = {
-            "txnAppId": lake.APPLICATION,
-            "txnVersion": entry.sequence,
-            "userMetadata": entries.dump(entry),
-        }
-        files = 1 + rows.num_rows // LARGE  # there are many micro-batches; a large one keeps all cores busy
-        one = self.spark.createDataFrame(rows.select([*COLUMNS])).coalesce(files)
         try:
-            one.write.format("delta").options(**options).mode("append").save(self.table.uri)
-        except lake.REFUSED as error:
-            if lake.CONFLICT.search(str(error)):
-                return False
-            raise
-        return any(self._has(entry, newest) for newest in (1, lake.NEWEST))  # an OPTIMIZE may have come after it
+            return self._append(rows, entry)
+        except (DeltaError, OSError) as error:
+            raise JobError(
+                f"{self.table.name} can't be written: {error}", hint="the same command again goes on where it ended"
+            ) from error
 
     def of(self, windows: list[Window]) -> DataFrame:
         """Its rows of these windows."""
         return self.table.read().where(redone.inside(windows))
 
-    def _has(self, entry: Entry, newest: int) -> bool:
-        return any(each.id == entry.id for each in entries.entries(self.table.history(newest)))
+    def _append(self, rows: Any, entry: Entry) -> bool:
+        where, one = self.table.uri, rows.select([*COLUMNS])
+        if self._taken(entry):
+            return False
+        properties = CommitProperties(
+            custom_metadata={"userMetadata": entries.dump(entry)},
+            app_transactions=[Transaction(lake.APPLICATION, entry.sequence, round(time.time() * 1000))],
+        )
+        try:
+            write_deltalake(self.written or where, one, mode="append", commit_properties=properties)
+        except CommitFailedError:
+            if self._taken(entry):
+                return False
+            raise
+        return True
+
+    def _taken(self, entry: Entry) -> bool:
+        """Whether the table has an entry of that number, now."""
+        if self.written is not None:
+            self.written.update_incremental()
+        elif DeltaTable.is_deltatable(self.table.uri):
+            self.written = DeltaTable(self.table.uri)
+        known = self.written.transaction_version(lake.APPLICATION) if self.written else None
+        return (known or 0) >= entry.sequence

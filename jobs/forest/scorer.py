@@ -10,7 +10,6 @@ micro-batch that was written but not told, as its scorer was killed in between, 
 import json
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
@@ -109,8 +108,7 @@ class Scorer:
                 log.warning("%s: %d offsets of partition %d expired", self.topic, first - places[each], each)
                 places[each] = first
         if self.sent.keys() != places.keys():  # so that the next one begins at the same places, whatever is killed
-            self.alerts.offer([])
-            self.alerts.commit(places)
+            self.alerts.tell([], places)
             self.sent = dict(places)
         return places
 
@@ -133,13 +131,13 @@ class Scorer:
             )
             entry, again = self._entry(seen)
             if not again:
-                if self._keep(seen, rows, entry):
+                if self.table.append(seen.filter(~pc.field("dead")), entry):
                     break
                 self._settle(kafka.watermarks(self.topic))  # another scorer wrote that number first
             done = [Window(self.topic, each, 0, end) for each, end in self.position.items()]
             rows = rows.where(f"NOT {redone.inside(done)}")
         self.newest = entry
-        self._out(seen, entry)
+        self._tell(seen, rows, entry)
         self.tally.scored += seen.num_rows - entry.counts["dead"]
         self.tally.batches += 1
 
@@ -162,28 +160,13 @@ class Scorer:
         )
         return entry, any(each["offset_min"] < self.position.get(each["partition"], 0) for each in found)
 
-    def _keep(self, seen: Any, rows: DataFrame, entry: Entry) -> bool:
-        """Put rows into the table, and meanwhile offer what they come to; says whether they are in the table."""
-        with ThreadPoolExecutor(1) as meanwhile:
-            offered = meanwhile.submit(self._offer, seen, rows, entry)
-            kept = self.table.append(seen.filter(~pc.field("dead")), entry)
-            offered.result()
-        if not kept:
-            self.alerts.withdraw()
-        return kept
-
-    def _offer(self, seen: Any, rows: DataFrame, entry: Entry) -> None:
-        """Send the alerts and dead letters of scored rows; nobody sees them yet."""
+    def _tell(self, seen: Any, rows: DataFrame, entry: Entry) -> None:
+        """The alerts and dead letters of scored rows, and how far they go."""
         attacks = seen.filter(seen["alert"].is_valid())
         letters = self.outlet.letters(rows, entry) if entry.counts["dead"] else ()
-        self.alerts.offer(chain(self.outlet.alerts(attacks, self.sent), letters))
-
-    def _out(self, seen: Any, entry: Entry) -> None:
-        """Show what was offered, and say how far it goes."""
-        self.alerts.commit(self.position)
+        self.alerts.tell(chain(self.outlet.alerts(attacks, self.sent), letters), self.position)
         now = time.time()
         self.sent = self.position
-        attacks = seen.filter(seen["alert"].is_valid())
         self.tally.late.add(((each["values"] / 1000, each["counts"]) for each in _millis(attacks).to_pylist()), now)
         self.tally.alerts += attacks.num_rows
         self.tally.dead += entry.counts["dead"]
@@ -215,8 +198,7 @@ class Scorer:
         rows = again.join(said, ["partition", "offset"], "left")
         seen = scoring.told(rows).toArrow()
         entry.counts["dead"] = _dead(seen)
-        self._offer(seen, rows, entry)
-        return self._out(seen, entry)
+        return self._tell(seen, rows, entry)
 
     def _other(self, why: str) -> JobError:
         return JobError(
