@@ -115,13 +115,17 @@ class Scorer:
         self.reader = Thread(target=lambda: self.said.extend(self.process.stderr or []), daemon=True)
         self.reader.start()
 
-    def kill_when(self, reached: Callable[[], bool]) -> None:
-        """SIGKILL as soon as the point is reached."""
+    def when(self, reached: Callable[[], bool]) -> None:
+        """Wait until the point is reached, while it runs."""
         until = time.monotonic() + WITHIN
         while not reached():
             assert time.monotonic() < until, "".join(self.said)
             assert self.process.poll() is None, "".join(self.said)
             time.sleep(0.01)
+
+    def kill_when(self, reached: Callable[[], bool]) -> None:
+        """SIGKILL as soon as the point is reached."""
+        self.when(reached)
         self.end()
 
     def end(self) -> None:
@@ -200,8 +204,7 @@ def test_killed_and_two_at_once_it_says_of_each_record_what_it_says_offline_and_
     before = scene.held()
     first.kill_when(lambda: scene.commits() >= 4 and scene.held() > before)  # telling
     second = score(scene, *options)
-    eventually(lambda: scene.commits() >= 8 or second.process.poll() is not None, seconds=WITHIN)
-    assert second.process.poll() is None, second.said
+    second.when(lambda: scene.commits() >= 8)
     compacted = json.loads(stack.headrace("tables", "compact", scene.name).stdout)
     third = score(scene, "--idle=4")
     eventually(lambda: any("scored by model" in each for each in third.said), seconds=WITHIN)
@@ -242,13 +245,13 @@ def test_a_broker_that_is_killed_costs_nothing_and_sigterm_ends_it_in_order(
     sent = 0
     try:
         scene.produce(iter(made(5, 0, 1_000)))
-        eventually(lambda: scene.commits() >= 1, seconds=WITHIN)
+        scorer.when(lambda: scene.commits() >= 1)
         for part in range(1, 6):
             scene.produce(iter(made(5, part * 1_000, part * 1_000 + 1_000)))
             if part == 2:
                 brokers.kill("kafka-2")
         sent = 6_000
-        eventually(lambda: len(scene.rows()) >= sent or scorer.process.poll() is not None, seconds=WITHIN)
+        scorer.when(lambda: len(scene.rows()) >= sent)
         scorer.process.send_signal(signal.SIGTERM)
         result = scorer.result()
     finally:
