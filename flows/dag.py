@@ -18,6 +18,7 @@ TAG = re.compile(r"\{\{\s*([^}]+?)\s*\}\}")
 SUPPORTED_TASK = {"name", "template", "arguments", "depends", "when", "with_items", "with_param"}
 SUPPORTED_TEMPLATE = {
     "name",
+    "metadata",
     "container",
     "inputs",
     "outputs",
@@ -26,7 +27,7 @@ SUPPORTED_TEMPLATE = {
     "service_account_name",
     "automount_service_account_token",
 }
-SUPPORTED_SPEC = {  # what only a cluster needs is left to it: accounts, volumes, security, cleaning up
+SUPPORTED_SPEC = {  # what only a cluster needs is left to it: labels, accounts, volumes, security, cleaning up
     "entrypoint",
     "templates",
     "arguments",
@@ -34,6 +35,7 @@ SUPPORTED_SPEC = {  # what only a cluster needs is left to it: accounts, volumes
     "service_account_name",
     "automount_service_account_token",
     "executor",
+    "pod_metadata",
     "pod_gc",
     "ttl_strategy",
     "active_deadline_seconds",

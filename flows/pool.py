@@ -9,6 +9,8 @@ from typing import Any
 
 from prefect_kubernetes.worker import KubernetesWorker
 
+from workflows.step import labels
+
 TEMPLATE = Path(__file__).parents[1] / "k8s/base/prefect/base-job-template.json"
 DEFAULTS = {
     "namespace": "headrace",
@@ -29,7 +31,9 @@ def template() -> dict[str, Any]:
         variables["properties"][name]["default"] = value
     variables["properties"]["image"] = {"title": "Image", "type": "string", "description": "The image of the flows."}
     variables["required"] = ["image"]
-    pod = made["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
+    of_pods = made["job_configuration"]["job_manifest"]["spec"]["template"]
+    of_pods["metadata"] = {"labels": labels(["kubernetes", "prefect"])}
+    pod = of_pods["spec"]
     pod["automountServiceAccountToken"] = True
     pod["securityContext"] = {
         "runAsNonRoot": True,

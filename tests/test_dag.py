@@ -8,6 +8,7 @@ from hera.workflows import models as argo
 
 from flows import dag
 from jobs.errors import JobError
+from workflows.__main__ import templates
 
 
 def model(**task: object) -> argo.WorkflowTemplate:
@@ -77,3 +78,10 @@ def test_items_that_are_no_list_are_an_error() -> None:
 
     with pytest.raises(JobError, match="second: withParam is no JSON list: 1"):
         step.each(SCOPE)
+
+
+@pytest.mark.parametrize("name", templates())
+def test_each_of_our_pipelines_can_be_run_without_a_cluster(name: str) -> None:
+    workflow = cast(argo.WorkflowTemplate, templates()[name].build())
+    assert dag.steps(workflow)
+    assert dag.exit_handler(workflow)
