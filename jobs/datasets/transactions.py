@@ -4,17 +4,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from jobs.datasets import rules
+from jobs.datasets.payments import CURRENCY, LARGEST, LONGEST, NAMES, NEEDED, TIME
 
 # More places than money has, so that a fraction of a cent is seen and refused, not rounded.
 SCHEMA = "id string, montant decimal(24, 6), currency string, account string, merchant string, timestamp string"
 KEY = ("id",)
 PERIOD = "day"
 TOTAL = "total"
-NEEDED = ("id", "montant", "currency", "account", "merchant", "timestamp")
-NAMES = ("id", "account", "merchant")
-LONGEST = 1_000  # characters; so that a name fits into any key
-LARGEST = 1_000_000_000
-TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-7]):[0-9]{2})?\z"
 YEARS = (1970, 9999)  # what Spark can hand to Python
 
 
@@ -23,7 +19,7 @@ def parse(bronze: DataFrame) -> DataFrame:
     event = F.col("event")
     read = rules.from_json(bronze, SCHEMA)
     paid = F.try_to_timestamp(event.timestamp)
-    in_time = event.timestamp.rlike(TIME) & F.coalesce(F.year(paid).between(*YEARS), F.lit(False))
+    in_time = event.timestamp.rlike(rf"^{TIME}\z") & F.coalesce(F.year(paid).between(*YEARS), F.lit(False))
     montant, currency = event.montant, event.currency
     parsed = read.select(
         event.id.alias("id"),
@@ -38,7 +34,7 @@ def parse(bronze: DataFrame) -> DataFrame:
             *(F.when(F.length(event[name]) > LONGEST, F.lit(f"{name} too long")) for name in NAMES),
             F.when(~montant.between(0.01, LARGEST), "montant out of range"),
             F.when(montant != F.round(montant, 2), "montant has fractions of a cent"),
-            F.when(~currency.rlike(r"^[A-Z]{3}\z"), "currency is none"),
+            F.when(~currency.rlike(rf"^{CURRENCY}\z"), "currency is none"),
             F.when(~in_time, "timestamp is none"),
         ).alias("reason"),
         *("topic", "partition", "offset", "timestamp", "key", "value", "headers"),

@@ -7,17 +7,10 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, cast
 
-NEEDED = ("id", "montant", "currency", "account", "merchant", "timestamp")
-NAMES = ("id", "account", "merchant")
-LONGEST = 1_000
-LARGEST = 1_000_000_000
+from jobs.datasets.payments import CURRENCY, LARGEST, LONGEST, NAMES, NEEDED, TIME
+
 BEYOND = Decimal(10) ** 18
 PLACES = Decimal("0.000001")  # silver reads no more
-CURRENCY = re.compile("[A-Z]{3}")
-TIME = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-7]):[0-9]{2})?"
-)
-
 MALFORMED = "not JSON of the schema"
 
 
@@ -67,7 +60,7 @@ def _checked(event: dict[str, Any]) -> Transaction | str:
         *((len(said[name]) > LONGEST, f"{name} too long") for name in NAMES),
         (not 1 <= cents <= LARGEST * 100, "montant out of range"),
         (cents != int(cents), "montant has fractions of a cent"),
-        (not CURRENCY.fullmatch(said["currency"]), "currency is none"),
+        (not re.fullmatch(CURRENCY, said["currency"]), "currency is none"),
         (not minute, "timestamp is none"),
     ):
         if wrong:
@@ -98,7 +91,7 @@ def _amount(montant: Any) -> Decimal | None:
 
 def _minute(timestamp: str) -> str:
     """The minute it is in, or nothing if it is no time."""
-    if not TIME.fullmatch(timestamp):
+    if not re.fullmatch(TIME, timestamp):
         return ""
     try:
         paid = datetime.fromisoformat(timestamp)
