@@ -5,11 +5,13 @@ So the table itself says where to go on, and a second scorer, or one that comes 
 """
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 from pyspark.sql import DataFrame, SparkSession
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from jobs import entries, lake, redone
 from jobs.entries import Entry
@@ -66,27 +68,26 @@ class Scored:
         """Its rows of these windows."""
         return self.table.read().where(redone.inside(windows))
 
+    # What another one committed meanwhile is looked at anew: it may have this number.
+    @retry(retry=retry_if_exception_type(CommitFailedError), stop=stop_after_attempt(5), reraise=True)
     def _append(self, rows: Any, entry: Entry) -> bool:
-        where, one = self.table.uri, rows.select([*COLUMNS])
-        if self._taken(entry):
+        one = rows.select([*COLUMNS])
+        table = self._newest_version(one.schema)
+        if (table.transaction_version(lake.APPLICATION) or 0) >= entry.sequence:
             return False
         properties = CommitProperties(
             custom_metadata={"userMetadata": entries.dump(entry)},
             app_transactions=[Transaction(lake.APPLICATION, entry.sequence, round(time.time() * 1000))],
         )
-        try:
-            write_deltalake(self.written or where, one, mode="append", commit_properties=properties)
-        except CommitFailedError:
-            if self._taken(entry):
-                return False
-            raise
+        write_deltalake(table, one, mode="append", commit_properties=properties)
         return True
 
-    def _taken(self, entry: Entry) -> bool:
-        """Whether the table has an entry of that number, now."""
-        if self.written is not None:
-            self.written.update_incremental()
-        elif DeltaTable.is_deltatable(self.table.uri):
+    def _newest_version(self, schema: Any) -> DeltaTable:
+        """The table as it is now; it is made first, for of several who make it by writing more than one may write."""
+        if self.written is None:
+            if not DeltaTable.is_deltatable(self.table.uri):
+                with suppress(DeltaError):  # somebody else makes it
+                    DeltaTable.create(self.table.uri, schema)
             self.written = DeltaTable(self.table.uri)
-        known = self.written.transaction_version(lake.APPLICATION) if self.written else None
-        return (known or 0) >= entry.sequence
+        self.written.update_incremental()
+        return self.written
